@@ -1,0 +1,1 @@
+"""One carrier per file; `carriers.registry` finds them by this folder."""

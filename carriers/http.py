@@ -1,0 +1,263 @@
+"""The only place that talks to a carrier: sizes, times and HTTP statuses become the errors of carriers.errors here."""
+
+from __future__ import annotations
+
+import math
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+
+import httpx
+import orjson
+
+from carriers.contract import Authorises, Carrier
+from carriers.errors import BadCredentials, Forbidden, OutcomeUnknown, RateLimited, Unavailable
+
+if TYPE_CHECKING:
+    from carriers.auth import Tokens
+
+TIMEOUT: Final = httpx.Timeout(10.0, connect=3.0, pool=5.0)
+MAX_BODY: Final = 5 * 1024 * 1024
+DEADLINE: Final = timedelta(seconds=20)
+PAUSE: Final = timedelta(seconds=60)  # after a 429 that does not say how long
+MAX_PAUSE: Final = timedelta(hours=1)
+
+# Raised before the first byte of a request is sent, so nothing can have been bought.
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer below 500 that is neither 401, 403 nor 429. `headers` names are in lower case."""
+
+    status: int
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+
+@runtime_checkable
+class Renews(Protocol):
+    """An httpx.Auth whose token may have died early: after a 401 `renew` says whether to try once more."""
+
+    def renew(self, request: httpx.Request) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """One carrier account on the wire. Paths start with "/" and are appended to `base`; a full https URL stands alone.
+
+    Every method raises Unavailable (network, timeout, 5xx, redirect, oversized or endless answer), RateLimited (429)
+    or BadCredentials (401, 403), and returns every other answer for the adapter to read. With `buys` an answer lost
+    after the request was sent is OutcomeUnknown, because the carrier may have sold what was asked for.
+    """
+
+    client: httpx.Client = field(repr=False)
+    base: str
+    auth: httpx.Auth | None = field(default=None, repr=False)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    deadline: timedelta = DEADLINE
+
+    def get(self, path: str, **options: Any) -> Reply:
+        """GET. Options: params, headers, public (send no credentials, for documents on another host)."""
+        return self._call("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Reply:
+        """POST. Options: params, json, data (form), headers, buys."""
+        return self._call("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Reply:
+        """PUT. Options as for `post`."""
+        return self._call("PUT", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Reply:
+        """DELETE. Options as for `post`."""
+        return self._call("DELETE", path, **options)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: object = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        buys: bool = False,
+        public: bool = False,
+    ) -> Reply:
+        content = None if json is None else orjson.dumps(json)
+        request = self.client.build_request(
+            method,
+            self.base + path if path.startswith("/") else path,
+            params=params,
+            content=content,
+            data=data,
+            headers={
+                "Accept": "application/json",
+                **({"Content-Type": "application/json"} if content is not None else {}),
+                **(headers or {}),
+                "Accept-Encoding": "gzip",  # the only coding that _inflate opens, with a cap
+            },
+            timeout=TIMEOUT,
+        )
+        auth = None if public else self.auth
+        reply = self._exchange(request, auth, buys)
+        if reply.status == 401 and isinstance(auth, Renews) and auth.renew(request):
+            reply = self._exchange(request, auth, buys)
+        return _judged(reply, buys)
+
+    def _exchange(self, request: httpx.Request, auth: httpx.Auth | None, buys: bool) -> Reply:
+        until = time.monotonic() + self.deadline.total_seconds()
+        with _lost(buys):
+            response = self.client.send(request, auth=auth, stream=True, follow_redirects=False)
+            try:
+                body = b"".join(_inflate(response, until))
+            finally:
+                response.close()
+        return Reply(response.status_code, body, {k.lower(): v for k, v in response.headers.items()})
+
+
+def open_http(
+    carrier: Carrier,
+    *,
+    client: httpx.Client,
+    credentials: Mapping[str, str],
+    tokens: Tokens,
+    base: str | None = None,
+) -> Http:
+    """The account of one brand with one carrier; "environment": "sandbox" in the credentials picks the test host.
+
+    `base` overrides the host: local fakes and carriers that a shop hosts itself (about.live is then empty).
+    """
+    about = carrier.about
+    sandbox = credentials.get("environment") == "sandbox" and bool(about.sandbox)
+    chosen = base or (about.sandbox if sandbox else about.live)
+    if not chosen:
+        raise BadCredentials(f"{about.name} needs the address of its API; fill in the base URL")
+    plain = Http(client, chosen.rstrip("/"), None, credentials)
+    auth = carrier.auth(plain, tokens) if isinstance(carrier, Authorises) else None
+    return Http(client, plain.base, auth, credentials)
+
+
+def open_client() -> httpx.Client:
+    """The one client of a process: no environment proxies, no redirects, few connections."""
+    return httpx.Client(
+        trust_env=False,
+        follow_redirects=False,
+        timeout=TIMEOUT,
+        limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
+        headers={"User-Agent": "Doorstep"},
+    )
+
+
+@contextmanager
+def _lost(buys: bool) -> Iterator[None]:
+    """Transport trouble as ours. The words of httpx stay out: they may hold the URL, and with it the number."""
+    try:
+        yield
+    except _NEVER_SENT as error:
+        raise Unavailable(type(error).__name__) from None
+    except httpx.InvalidURL:
+        raise Unavailable("the request address is not a URL") from None
+    except httpx.HTTPError as error:
+        raise _lost_error(buys)(type(error).__name__) from None
+    except Overlong as error:
+        raise _lost_error(buys)(str(error)) from None
+
+
+def _lost_error(buys: bool) -> type[Unavailable]:
+    return OutcomeUnknown if buys else Unavailable
+
+
+class Overlong(Exception):
+    """An answer past its size or its time, or packed in a way that we did not ask for."""
+
+
+def _inflate(response: httpx.Response, until: float) -> Iterator[bytes]:
+    """The body, unpacked piece by piece so that a small bomb never grows beyond MAX_BODY in memory."""
+    packing = response.headers.get("content-encoding", "identity").lower()
+    if packing not in {"identity", "", "gzip"}:
+        raise Overlong(f"the answer is packed as {packing[:20]}, which was not asked for")
+    unpack = zlib.decompressobj(wbits=31) if packing == "gzip" else None
+    left = MAX_BODY
+    for raw in response.iter_raw(65536):
+        if time.monotonic() > until:
+            raise Overlong("the answer took too long")
+        try:
+            piece = unpack.decompress(raw, left + 1) if unpack else raw
+        except zlib.error:
+            raise Overlong("the answer is not valid gzip") from None
+        left -= len(piece)
+        if left < 0:
+            raise Overlong("the answer is too large")
+        yield piece
+    if unpack and not unpack.eof and left < MAX_BODY:
+        raise Overlong("the answer broke off")
+
+
+def _judged(reply: Reply, buys: bool) -> Reply:
+    status = reply.status
+    if status == 429:
+        code, text = carrier_words(reply.body)
+        raise RateLimited(retry_after(reply.headers, datetime.now(UTC)), text or "too many requests", code)
+    if status in {401, 403}:
+        code, text = carrier_words(reply.body)
+        raise (Forbidden if status == 403 else BadCredentials)(text or f"the carrier answered {status}", code)
+    if status >= 500:
+        code, text = carrier_words(reply.body)
+        raise _lost_error(buys)(text or f"the carrier answered {status}", code)
+    if 300 <= status < 400:
+        raise _lost_error(buys)(f"the carrier answered {status}, a redirect; redirects are not followed")
+    return reply
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta:
+    """How long to pause: Retry-After in seconds or as an HTTP date, at most an hour; a minute where it says nothing."""
+    value = headers.get("retry-after", "").strip()
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return PAUSE
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    if not math.isfinite(seconds):
+        return PAUSE
+    return min(max(timedelta(seconds=min(seconds, 86400.0)), timedelta(seconds=1)), MAX_PAUSE)
+
+
+def carrier_words(body: bytes) -> tuple[str, str]:
+    """(code, text) of an error body in the shapes that carriers use, both empty where there is none. Never raises."""
+    try:
+        found = _first_error(orjson.loads(body))
+    except ValueError:
+        plain = body[:200].decode("utf-8", "replace").strip()
+        return "", "" if plain.startswith("<") else plain
+    code = found.get("code") or found.get("error") or found.get("title") or ""
+    text = found.get("message") or found.get("error_description") or found.get("detail") or found.get("description")
+    return _short(code), _short(text)
+
+
+def _first_error(value: object) -> Mapping[str, object]:
+    """The mapping that holds the words: below "response", "error" or the first of "errors", else the top."""
+    for _ in range(4):
+        if isinstance(value, list):
+            value = value[0] if value else {}
+        elif isinstance(value, dict):
+            inner = next(
+                (value[k] for k in ("response", "errors", "error") if isinstance(value.get(k), dict | list)), None
+            )
+            if not inner:
+                return value
+            value = inner
+    return value if isinstance(value, dict) else {}
+
+
+def _short(value: object) -> str:
+    return " ".join(str(value).split())[:200] if isinstance(value, str | int) else ""

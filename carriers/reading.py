@@ -1,0 +1,182 @@
+"""Reading payloads: surprises become BadPayload once, and times keep what they really say.
+
+A single scan whose time is missing or unreadable is kept with no time at all rather than dropped or dated by guess:
+what happened is known even where the moment is not. A time of the wrong type (a list, a number) is a surprise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from typing import Any, Final
+
+import orjson
+
+from carriers.contract import Scan, ZoneFrom
+from carriers.errors import BadPayload
+
+MAX_DEPTH: Final = 64
+_SURPRISES = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turns every surprise inside into BadPayload("<what>: ...")."""
+    try:
+        yield
+    except _SURPRISES as error:
+        detail = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise BadPayload(f"{what}: {detail[:200] or type(error).__name__}") from error
+
+
+def as_json(body: bytes) -> Any:
+    """The JSON value of a body. Raises BadPayload: empty, HTML or XML, not UTF-8, not JSON, NaN, over 64 deep."""
+    body = body.removeprefix(b"\xef\xbb\xbf").strip()
+    if not body:
+        raise BadPayload("the body is empty")
+    if body.startswith(b"<"):
+        raise BadPayload("the body is an HTML or XML page, not JSON")
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadPayload(f"the body is not JSON: {error}"[:200]) from None
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:  # cheaper than the walk, and true of most bodies
+        _check_depth(value)
+    return value
+
+
+def as_object(body: bytes) -> dict[str, Any]:
+    """As as_json, for bodies that must be a JSON object."""
+    value = as_json(body)
+    if not isinstance(value, dict):
+        raise BadPayload("the body is JSON, but not an object")
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return
+    raise BadPayload(f"the body is nested more than {MAX_DEPTH} deep")
+
+
+def text(value: object, limit: int = 500) -> str:
+    """Text of a field: None is empty, whole numbers are written out, control characters and edges are removed.
+
+    Raises TypeError for anything else, so that an object in the place of a word is a surprise.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError(f"text expected, not {type(value).__name__}")
+    clean = "".join(c if c.isprintable() else " " for c in str(value))
+    return " ".join(clean.split())[:limit]
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """The time of a scan in the terms of Scan: instant or None, wall clock, offset and where that comes from."""
+
+    at: datetime | None
+    local: str
+    offset: str | None
+    zone_from: ZoneFrom
+    date_only: bool = False
+
+
+UNTIMED: Final = When(None, "", None, ZoneFrom.UNKNOWN)
+
+_DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
+_CLOCK = re.compile(r"([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?")
+_OFFSET = re.compile(r"([+-])([0-9]{2})[:.]?([0-9]{2})?")
+_ISO = re.compile(r"(?P<date>[0-9-]{8,10})(?:[T ]+(?P<clock>[0-9:.,]+) ?(?P<offset>Z|z|[+-][0-9:.]+)?)?")
+
+
+def when(value: object) -> When:
+    """An ISO 8601 text with offset, without offset, or of a date alone. Raises TypeError unless text or None."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"time expected, not {type(value).__name__}")
+    found = _ISO.fullmatch(value.strip()) if value else None
+    return local_with_offset(found["date"], found["clock"], found["offset"]) if found else UNTIMED
+
+
+def local_with_offset(day: str | None, clock: str | None, offset: str | None) -> When:
+    """Wall clock and offset as carriers write them apart.
+
+    day "2026-11-20" or "20261120"; clock "14:31", "14:31:00.5" or "143100", empty for a date alone; offset "Z",
+    "+09:00", "+0900", "+09" or "-04.00", empty or unreadable for unknown. A time without offset is never stamped UTC.
+    """
+    today = _day(day or "")
+    if today is None:
+        return UNTIMED
+    if not clock:
+        return When(None, today.isoformat(), None, ZoneFrom.UNKNOWN, date_only=True)
+    wall = _wall(today, clock)
+    if wall is None:
+        return UNTIMED
+    ahead = offset_of(offset or "")
+    if ahead is None:
+        return When(None, wall.isoformat(), None, ZoneFrom.UNKNOWN)
+    at = wall.replace(tzinfo=timezone(ahead)).astimezone(UTC)
+    return When(at, wall.isoformat(), offset_text(ahead), ZoneFrom.CARRIER)
+
+
+def offset_of(value: str) -> timedelta | None:
+    """The offset from UTC in any of the carriers' spellings, or None."""
+    if value in {"Z", "z"}:
+        return timedelta(0)
+    found = _OFFSET.fullmatch(value.strip())
+    if not found:
+        return None
+    ahead = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+    if ahead > timedelta(hours=14) or int(found[3] or 0) > 59:
+        return None
+    return -ahead if found[1] == "-" else ahead
+
+
+def offset_text(ahead: timedelta) -> str:
+    """ "+09:00" for nine hours ahead of UTC."""
+    minutes = int(ahead.total_seconds() // 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def _day(value: str) -> date | None:
+    found = _DATE.fullmatch(value.strip())
+    try:
+        day = date(int(found[1]), int(found[2]), int(found[3])) if found else None
+    except ValueError:
+        return None
+    # carriers fill empty fields with year 1 or 9999; a parcel is younger than the internet
+    return day if day and 1990 <= day.year <= 2100 else None
+
+
+def _wall(day: date, clock: str) -> datetime | None:
+    found = _CLOCK.fullmatch(clock.strip())
+    try:
+        return datetime.combine(day, time(int(found[1]), int(found[2]), int(found[3] or 0))) if found else None
+    except ValueError:
+        return None
+
+
+def oldest_first(scans: Iterable[Scan], *, newest_first: bool = False) -> tuple[Scan, ...]:
+    """Sorted by time. Scans of one instant keep the carrier's order, which `newest_first` says runs backwards.
+
+    A scan without an instant sorts by its wall clock, which is at most half a day off; one without any time comes
+    first, so that it never poses as the latest news.
+    """
+    given = list(scans)
+    return tuple(sorted(reversed(given) if newest_first else given, key=_order))
+
+
+def _order(scan: Scan) -> str:
+    return scan.at.strftime("%Y-%m-%dT%H:%M:%S") if scan.at else scan.local

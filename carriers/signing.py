@@ -1,0 +1,66 @@
+"""Webhook signatures: what was sent is compared in constant time, and an empty secret never opens anything."""
+
+from __future__ import annotations
+
+import hmac
+import unicodedata
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Literal
+
+from carriers.errors import BadSignature
+
+Encoding = Literal["hex", "base64"]
+
+
+def one_header(headers: Mapping[str, str], name: str) -> str:
+    """The value of a header (names in lower case). Several values arrive joined by commas; callers refuse those."""
+    value = headers.get(name.lower(), "").strip()
+    if not value:
+        raise BadSignature(f"header {name} is missing")
+    return value
+
+
+def secret_bytes(secret: str, *, nfkd: bool = False) -> bytes:
+    """The key as bytes. Raises BadSignature for an empty one: HMAC would accept it and so would everybody."""
+    if not secret.strip():
+        raise BadSignature("no webhook secret is set")
+    return (unicodedata.normalize("NFKD", secret) if nfkd else secret).encode()
+
+
+def same(given: str, wanted: str) -> bool:
+    """Equal, in a time that does not depend on where they differ."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+
+
+def check_hmac(
+    given: str,
+    secret: str,
+    signed: bytes,
+    *,
+    prefix: str = "",
+    encodings: tuple[Encoding, ...] = ("hex",),
+    nfkd: bool = False,
+) -> None:
+    """Raises BadSignature unless `given` is `prefix` + HMAC-SHA256 of `signed`, in one of the encodings.
+
+    A comma means that the header came more than once: refused, because it is not said which one counts.
+    """
+    digest = hmac.new(secret_bytes(secret, nfkd=nfkd), signed, sha256).digest()
+    if "," in given:
+        raise BadSignature("several signatures")
+    if not given.startswith(prefix):
+        raise BadSignature(f"the signature does not start with {prefix}")
+    value = given.removeprefix(prefix)
+    wanted = {"hex": digest.hex(), "base64": b64encode(digest).decode()}
+    # no short cut: every encoding is compared
+    if not any([same(value.lower() if encoding == "hex" else value, wanted[encoding]) for encoding in encodings]):
+        raise BadSignature("the signature does not match")
+
+
+def check_shared_text(given: str, secret: str) -> None:
+    """Raises BadSignature unless the header repeats the agreed text. Proves little: the body is not covered."""
+    secret_bytes(secret)
+    if not same(given, secret):
+        raise BadSignature("the shared text does not match")

@@ -1,0 +1,1 @@
+"""Local servers that speak the carriers' documented APIs over real HTTP."""
