@@ -1,0 +1,77 @@
+"""`create(settings)` builds the web application; `App` is the frozen bundle that every page is handed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+
+from portal.db import Database
+from portal.keys import Keys
+from portal.settings import Settings
+
+if TYPE_CHECKING:
+    from portal.brands import Brands
+    from portal.web.render import Renderer
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The clock of production; tests hand in their own."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What a page, a job or a command may reach. Built once per process; nothing in it changes."""
+
+    settings: Settings
+    db: Database
+    keys: Keys
+    now: Clock
+    brands: Brands
+    renderer: Renderer
+
+
+def build(settings: Settings, *, now: Clock = utc_now) -> App:
+    """The bundle without a web server around it: for the worker, the command line and tests."""
+    from portal.brands import Brands
+    from portal.web.render import Renderer
+
+    db = Database(settings.database_url, pool_size=settings.threads + 4)
+    return App(settings, db, Keys(settings.key_bytes), now, Brands(db), Renderer())
+
+
+def create(settings: Settings, *, now: Clock = utc_now) -> Starlette:
+    """The ASGI application. Its `state.app` is the bundle; writer and threads live as long as its lifespan."""
+    from portal.tracking.inbox import Writer
+    from portal.web.edge import Edge
+    from portal.web.guard import guards
+    from portal.web.health import health_routes
+    from portal.web.hooks import hook_routes
+
+    app = build(settings, now=now)
+    threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="page")
+    writer = Writer(app.db)
+    edge = Edge(app, threads)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        writer.start()
+        try:
+            yield
+        finally:
+            writer.close()
+            threads.shutdown()
+            app.db.close()
+
+    routes = [*hook_routes(app, writer, threads), *health_routes(app, threads), *edge.routes()]
+    starlette = Starlette(routes=routes, lifespan=lifespan, middleware=guards(settings))
+    starlette.state.app = app
+    return starlette

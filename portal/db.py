@@ -1,0 +1,143 @@
+"""The database: one engine, transactions that commit by returning and roll back by raising, and insert-once.
+
+SQLite and PostgreSQL from one code base. SQLite runs in WAL with `synchronous=FULL`; a writer takes the write lock at
+once (BEGIN IMMEDIATE), so that reading and then writing can never deadlock or act on stale rows.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session, SQLModel
+
+# The WAL-reset fault of SQLite 3.7.0 to 3.51.2 can corrupt a database; 3.44.6 and 3.50.7 carry the fix as well.
+FIXED_SQLITE = (3, 51, 3)
+BACKPORTED_SQLITE = ((3, 44, 6), (3, 50, 7))
+BUSY_SECONDS = 5
+
+
+class Database:
+    """An engine with its two ways in. Build one per process; close it at the end."""
+
+    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+        self.engine = _engine(url, pool_size)
+        self.is_postgres = self.engine.dialect.name == "postgresql"
+        self._write = self.engine.execution_options(doorstep_write=True)
+        # One page reads one or two rows: on PostgreSQL a BEGIN and a COMMIT around them would double the round trips.
+        self._read = self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_postgres else self.engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A unit of work: returning commits, raising rolls back. Never call `commit` inside."""
+        with Session(self._write, expire_on_commit=False, autoflush=True) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """For looking only: never takes SQLite's write lock; what is changed inside is not kept."""
+        with Session(self._read, expire_on_commit=False, autoflush=False) as session:
+            yield session
+
+    def close(self) -> None:
+        """Closes every pooled connection."""
+        self.engine.dispose()
+
+
+def insert_once(tx: Session, table: type[SQLModel], values: Mapping[str, Any] | list[dict[str, Any]]) -> int:
+    """Inserts unless a unique key is already there. Returns how many rows are new."""
+    dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
+    rows = [dict(values)] if isinstance(values, Mapping) else values
+    new = 0
+    for row in rows:
+        result = tx.connection().execute(dialect.insert(table).values(**row).on_conflict_do_nothing())
+        new += _rowcount(result)
+    return new
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether this is the database's trouble (lost, full, locked, out of connections) and not a fault of the request."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    kind = type(error.orig).__name__
+    return kind in {
+        "OperationalError",
+        "InterfaceError",
+        "AdminShutdown",
+        "CannotConnectNow",
+        "DiskFull",
+        "LockNotAvailable",
+    }
+
+
+def _rowcount(result: CursorResult[Any]) -> int:
+    return max(result.rowcount, 0)
+
+
+def _engine(url: str, pool_size: int) -> Engine:
+    parsed = make_url(url)
+    options: dict[str, Any] = {
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_timeout": BUSY_SECONDS,
+        "json_serializer": lambda value: orjson.dumps(value).decode(),
+        "json_deserializer": orjson.loads,
+    }
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, options)
+    parsed = parsed.set(drivername="postgresql+psycopg")
+    pg_options = "-c idle_in_transaction_session_timeout=30000 -c lock_timeout=5000 -c timezone=UTC"
+    return create_engine(parsed, connect_args={"options": pg_options, "connect_timeout": BUSY_SECONDS}, **options)
+
+
+def _sqlite_engine(url: str, options: dict[str, Any]) -> Engine:
+    module = sqlite_module()
+    engine = create_engine(
+        url, module=module, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **options
+    )
+    wal = wal_is_safe(module.sqlite_version_info)
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in (
+            f"journal_mode={'WAL' if wal else 'TRUNCATE'}",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_SECONDS * 1000}",
+            "trusted_schema=OFF",
+            "mmap_size=0",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        write = connection.get_execution_options().get("doorstep_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def sqlite_module() -> Any:
+    """The SQLite to use: the wheel with a current library where there is one, else Python's own."""
+    try:
+        import pysqlite3
+    except ImportError:
+        import sqlite3
+
+        return sqlite3
+    return pysqlite3
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite is free of the WAL-reset fault; if not we fall back to a TRUNCATE journal."""
+    return version >= FIXED_SQLITE or any(version[:2] == b[:2] and version >= b for b in BACKPORTED_SQLITE)

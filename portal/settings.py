@@ -1,0 +1,96 @@
+"""Environment to one frozen `Settings`; wrong or missing values stop the start with a list of what to mend."""
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIN_KEY_BYTES = 32
+
+
+class SettingsError(Exception):
+    """What is wrong with the configuration: one line per fault, each saying how to mend it."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Settings(BaseSettings):
+    """Every setting, read from `DOORSTEP_*`; docs/settings.md lists them with their meaning."""
+
+    model_config = SettingsConfigDict(env_prefix="DOORSTEP_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    database_url: str = Field("sqlite:///doorstep.db", description="sqlite:///FILE or postgresql://USER@HOST/NAME")
+    secret_key: SecretStr = Field(description="32 random bytes, base64: encrypts carrier secrets, keys tokens")
+    host: str = Field("127.0.0.1", description="address that `doorstep serve` listens on")
+    port: int = Field(8000, ge=0, le=65535, description="port that `doorstep serve` listens on; 0 picks a free one")
+    console_host: str = Field("", description="host name of the agent console; empty: every brand's host answers it")
+    https: bool = Field(True, description="cookies only over HTTPS; off for a trial on one machine")
+    proxies: str = Field("", description="comma-separated proxy addresses whose X-Forwarded-For is believed")
+    smtp_host: str = Field("localhost", description="mail relay")
+    smtp_port: int = Field(25, ge=1, le=65535, description="port of the mail relay")
+    smtp_user: str = Field("", description="user at the mail relay; empty: no sign-in")
+    smtp_password: SecretStr = Field(SecretStr(""), description="password at the mail relay")
+    smtp_tls: str = Field("starttls", pattern="^(starttls|tls|none)$", description="starttls, tls or none")
+    threads: int = Field(4, ge=1, le=64, description="threads per web process; four measured best")
+    pdf_workers: int = Field(1, ge=1, le=16, description="processes that draw PDFs, per worker process")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error")
+    log_format: str = Field("json", pattern="^(json|console)$", description="json or console")
+    test_carriers: bool = Field(False, description="allow carrier base URLs on this machine (the simulated carrier)")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _key_is_long(cls, value: SecretStr) -> SecretStr:
+        try:
+            raw = base64.b64decode(value.get_secret_value(), validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("must be base64; make one with: openssl rand -base64 32") from None
+        if len(raw) < MIN_KEY_BYTES:
+            raise ValueError(f"must hold {MIN_KEY_BYTES} bytes or more; make one with: openssl rand -base64 32")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, value: str) -> str:
+        if value.startswith("postgres://"):
+            value = "postgresql://" + value.removeprefix("postgres://")
+        if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return value
+
+    @model_validator(mode="after")
+    def _password_has_a_user(self) -> "Settings":
+        if self.smtp_password.get_secret_value() and not self.smtp_user:
+            raise ValueError("DOORSTEP_SMTP_PASSWORD is set but DOORSTEP_SMTP_USER is not: set both or neither")
+        return self
+
+    @property
+    def key_bytes(self) -> bytes:
+        """The secret key, decoded."""
+        return base64.b64decode(self.secret_key.get_secret_value())
+
+
+def load(**overrides: Any) -> Settings:
+    """Reads the environment. Raises SettingsError with every fault at once."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError([_fault(dict(e)) for e in error.errors()]) from None
+
+
+def _fault(error: dict[str, Any]) -> str:
+    name = "DOORSTEP_" + "_".join(str(part) for part in error["loc"]).upper() if error["loc"] else "Settings"
+    if error["type"] == "missing":
+        hint = "; make one with: openssl rand -base64 32" if name == "DOORSTEP_SECRET_KEY" else ""
+        return f"{name} is not set{hint}"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def root() -> Path:
+    """Where templates/ and static/ are: beside the packages in a checkout, inside `portal` in an installed wheel."""
+    here = Path(__file__).resolve().parent
+    return here.parent if (here.parent / "templates").is_dir() else here / "_data"

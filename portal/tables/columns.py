@@ -1,0 +1,37 @@
+"""Column kinds that several tables share: JSON, opaque public ids, and the columns of a row that is work."""
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Integer
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+# JSONB on PostgreSQL for size and operators; text on SQLite.
+Json = JSON().with_variant(JSONB(), "postgresql")
+# SQLite numbers rows only in a column that is spelt INTEGER; PostgreSQL needs 64 bits for scans and inbox.
+BigInt = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def public_id() -> str:
+    """An opaque id for URLs: 128 random bits, 22 characters."""
+    return secrets.token_urlsafe(16)
+
+
+def row_id() -> Any:
+    """The primary key column: a number that never leaves the process in a URL or a page."""
+    return Field(default=None, primary_key=True, sa_type=BigInt)
+
+
+class Work(SQLModel):
+    """A row that is work: due at `next_at`, owned by whoever wins the claim, finished at `done_at` or given up at `dead_at`.
+
+    `next_at` is None exactly when nothing is left to do.
+    """
+
+    next_at: datetime | None = None
+    tries: int = 0
+    done_at: datetime | None = None
+    dead_at: datetime | None = None
+    error: str = ""

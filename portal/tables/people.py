@@ -1,0 +1,80 @@
+"""Customers, agents, and the tokens and sessions that let each of them in. Tokens are stored as SHA-256 only."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from portal.tables.columns import public_id, row_id
+
+
+class Customer(SQLModel, table=True):
+    """Somebody who ordered. `email` is normalised (trimmed, lower case, IDNA)."""
+
+    __tablename__ = "customer"
+    __table_args__ = (UniqueConstraint("brand_id", "email"),)
+
+    id: int | None = row_id()
+    brand_id: int = Field(foreign_key="brand.id")
+    email: str
+    name: str = ""
+    phone: str = ""
+    locale: str = ""
+    created_at: datetime
+
+
+class AccessLink(SQLModel, table=True):
+    """A mailed link that opens one order without sign-in. Ends at `expires_at`; may be revoked."""
+
+    __tablename__ = "access_link"
+    __table_args__ = (Index("ix_access_link_order", "order_id"),)
+
+    token_hash: str = Field(primary_key=True)
+    brand_id: int = Field(foreign_key="brand.id")
+    order_id: int = Field(foreign_key="shop_order.id")
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+
+class ShopperSession(SQLModel, table=True):
+    """What a lookup or a mailed link opened: one order, at one trust level (`status`, `email` or `link`)."""
+
+    __tablename__ = "shopper_session"
+    __table_args__ = (Index("ix_shopper_session_expires", "expires_at"),)
+
+    token_hash: str = Field(primary_key=True)
+    brand_id: int = Field(foreign_key="brand.id")
+    order_id: int = Field(foreign_key="shop_order.id")
+    trust: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class Agent(SQLModel, table=True):
+    """A member of the shop's staff. `brands` empty means every brand of the installation."""
+
+    __tablename__ = "agent"
+
+    id: int | None = row_id()
+    public_id: str = Field(default_factory=public_id, unique=True)
+    email: str = Field(unique=True)
+    name: str
+    password_hash: str
+    role: str = "agent"
+    brand_id: int | None = Field(default=None, foreign_key="brand.id", description="None: every brand")
+    disabled_at: datetime | None = None
+    created_at: datetime
+
+
+class AgentSession(SQLModel, table=True):
+    """A signed-in agent. Idle and absolute limits are in portal.web.access."""
+
+    __tablename__ = "agent_session"
+
+    token_hash: str = Field(primary_key=True)
+    agent_id: int = Field(foreign_key="agent.id", index=True)
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    address: str = ""

@@ -1,0 +1,1 @@
+"""HTTP: the edge that runs pages, access rules, forms, rendering. Pages never wait on a carrier."""

@@ -1,0 +1,322 @@
+"""The edge: awaits the request, runs the page in a thread inside one unit of work, turns its answer into a response.
+
+Pages are plain synchronous functions. Returning commits, raising rolls back. Every page names who may see it; a page
+without an access rule does not import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pkgutil
+import secrets
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlmodel import Session
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from portal.app import App
+from portal.brands import host_name
+from portal.db import is_outage
+from portal.tables import Brand
+from portal.web.answers import Blob, Cookie, Data, Go, Refusal, Result, SignIn, View
+from portal.web.csrf import is_own_site, token_matches
+
+log = structlog.get_logger("portal.web")
+
+MAX_FIELDS = 200
+MAX_FIELD_BYTES = 64 * 1024
+RETRY_SECONDS = 5
+CONSOLE = "/console"
+
+
+@dataclass(slots=True)
+class Ask:
+    """Everything that a page may know. `who` is what the page's access rule found.
+
+    `body` holds form fields as text; a field sent more than once is a list. `session` is the stored hash of the session
+    in force, set by the access rule: the form token is bound to it.
+    """
+
+    app: App
+    site: Brand | None
+    tx: Session
+    now: datetime
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    cookies: Mapping[str, str]
+    body: Mapping[str, Any]
+    client: str
+    url_path: str
+    who: Any = None
+    session: str = ""
+
+    @property
+    def brand(self) -> Brand:
+        """The brand whose host was asked. Refused on a host without one."""
+        if self.site is None:
+            raise Refusal("unknown_host", 421)
+        return self.site
+
+    @property
+    def csrf(self) -> str:
+        """The token that forms on this page carry."""
+        return self.app.keys.csrf(self.session)
+
+
+Access = Callable[[Ask], Any]
+Run = Callable[[Ask], Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One function, the method and path it answers, and who may ask. `writes`: needs a transaction, not a reading."""
+
+    method: str
+    path: str
+    who: Access
+    run: Run
+    writes: bool
+
+    def __call__(self, ask: Ask) -> Result:
+        return self.run(ask)
+
+
+def page(method: str, path: str, *, who: Access, writes: bool | None = None) -> Callable[[Run], Page]:
+    """Makes a function a page. Pages are found by their folder, so there is no list to edit.
+
+    A POST writes; a GET reads unless `writes` says otherwise (a mailed link that is swapped for a session).
+    """
+    return lambda run: Page(method, path, who, run, method == "POST" if writes is None else writes)
+
+
+def all_pages() -> list[Page]:
+    """Every Page of every module in portal/web/pages. Raises LookupError for a module that declares none."""
+    folder = importlib.import_module("portal.web.pages")
+    found: list[Page] = []
+    for info in sorted(pkgutil.walk_packages(folder.__path__, f"{folder.__name__}."), key=lambda info: info.name):
+        module = importlib.import_module(info.name)
+        pages = [value for value in vars(module).values() if isinstance(value, Page)]
+        if not pages and not info.ispkg:
+            raise LookupError(f"{info.name} declares no page")
+        found += pages
+    return found
+
+
+class Edge:
+    """Runs pages for HTTP requests."""
+
+    def __init__(self, app: App, threads: ThreadPoolExecutor) -> None:
+        self.app = app
+        self.threads = threads
+
+    def routes(self) -> list[Route]:
+        """One route per page; fixed paths before patterns, so that no pattern hides one."""
+        pages = sorted(all_pages(), key=lambda page: (page.path.count("{"), page.path))
+        return [Route(page.path, self.endpoint(page), methods=[page.method]) for page in pages]
+
+    def endpoint(self, page: Page) -> Callable[[Request], Any]:
+        """The ASGI side of one page."""
+
+        async def serve(request: Request) -> Response:
+            body: Mapping[str, Any] | Response = await read_form(request) if page.method == "POST" else {}
+            if isinstance(body, Response):
+                return body
+            work = partial(self.run, page, request, body)
+            return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+        return serve
+
+    def run(self, page: Page, request: Request, body: Mapping[str, Any]) -> Response:
+        """One page as one unit of work, in a thread. Answers every failure, so that nothing escapes as a bare 500."""
+        site: Brand | None = None
+        try:
+            site = self._site(request, page)
+            return self._work(page, request, body, site)
+        except SignIn as sign_in:
+            return RedirectResponse(sign_in.to, 303)
+        except Refusal as refusal:
+            return self.refused(request, site, refusal)
+        except Exception as error:
+            return self._broken(request, site, error)
+
+    def _site(self, request: Request, page: Page) -> Brand | None:
+        host = request.headers.get("host", "")
+        console_host = self.app.settings.console_host
+        if page.path.startswith(CONSOLE) and console_host:
+            if host_name(host) != console_host:
+                raise Refusal("not_found", 404)
+            return None
+        brand = self.app.brands.at(host)
+        if brand is None:
+            raise Refusal("unknown_host", 421)
+        return brand
+
+    def _work(self, page: Page, request: Request, body: Mapping[str, Any], site: Brand | None) -> Response:
+        unit = self.app.db.transaction() if page.writes else self.app.db.reading()
+        with unit as tx:
+            ask = Ask(
+                app=self.app,
+                site=site,
+                tx=tx,
+                now=self.app.now(),
+                path=request.path_params,
+                query=request.query_params,
+                headers=request.headers,
+                cookies=request.cookies,
+                body=body,
+                client=request.client.host if request.client else "",
+                url_path=request.scope["path"],
+            )
+            ask.who = page.who(ask)
+            if page.method == "POST":
+                self._check_origin(ask)
+            result = page.run(ask)
+            # Rendered inside: values may be rows, and a template that fails must roll back what the page did.
+            return self.respond(result, site, ask)
+
+    def _check_origin(self, ask: Ask) -> None:
+        own = is_own_site(ask.headers)
+        if own is False:
+            raise Refusal("foreign_form", 403)
+        needs_token = own is None or bool(ask.session)
+        if needs_token and not token_matches(ask.body.get("csrf"), ask.csrf):
+            raise Refusal("stale_form", 403)
+
+    def respond(self, result: Result, site: Brand | None, ask: Ask | None = None) -> Response:
+        """The HTTP response of a page's answer."""
+        response: Response
+        match result:
+            case View():
+                html = self.app.renderer.page(result.template, result.values, site=site, ask=ask)
+                response = Response(html, result.status, dict(result.headers), "text/html; charset=utf-8")
+            case Go():
+                response = RedirectResponse(result.to, 303)
+            case Data():
+                response = JSONResponse(result.values, result.status)
+            case Blob():
+                response = _file(result)
+        for cookie in getattr(result, "cookies", ()):
+            self._set(response, cookie)
+        return response
+
+    def _set(self, response: Response, cookie: Cookie) -> None:
+        response.set_cookie(
+            cookie.name,
+            cookie.value,
+            max_age=cookie.max_age,
+            path=cookie.path,
+            secure=self.app.settings.https,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def refused(self, request: Request, site: Brand | None, refusal: Refusal) -> Response:
+        """The words of a refusal, as a page or as problem+json by what was asked for."""
+        if wants_json(request.scope["path"]):
+            response: Response = problem(refusal.code, refusal.status, **refusal.facts)
+        else:
+            console = request.scope["path"].startswith(CONSOLE)
+            values = {
+                "code": refusal.code,
+                "facts": refusal.facts,
+                "wait_seconds": refusal.wait_seconds,
+                "console": console,
+            }
+            view = View("pages/refusal.html", values, refusal.status)
+            response = self.respond(view, site)
+        if refusal.wait_seconds is not None:
+            response.headers["Retry-After"] = str(max(1, refusal.wait_seconds))
+        return response
+
+    def _broken(self, request: Request, site: Brand | None, error: Exception) -> Response:
+        if is_outage(error):
+            log.warning("database_out", path=request.scope["path"], kind=type(error).__name__)
+            return unavailable(wants_json(request.scope["path"]))
+        incident = secrets.token_hex(4)
+        log.error("page_failed", incident=incident, path=request.scope["path"], exc_info=error)
+        changed = request.method == "POST"
+        if wants_json(request.scope["path"]):
+            return problem("internal", 500, incident=incident)
+        return self.respond(View("pages/broken.html", {"incident": incident, "changed": changed}, 500), site)
+
+
+async def read_form(request: Request) -> dict[str, Any] | Response:
+    """The fields of a form body, or the response that says why there are none."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        return problem("unsupported_media_type", 415)
+    fields: dict[str, Any] = {}
+    try:
+        async with request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
+            for key, value in form.multi_items():
+                if not isinstance(value, str) or "\x00" in value:
+                    return problem("unreadable_form", 400)
+                fields[key] = [*_listed(fields[key]), value] if key in fields else value
+    except HTTPException as error:
+        return problem("unreadable_form", error.status_code)
+    except (ClientDisconnect, ValueError, UnicodeError):
+        return problem("unreadable_form", 400)
+    return fields
+
+
+def wants_json(path: str) -> bool:
+    """Route prefixes whose errors are problem+json."""
+    return path.startswith(("/api/", "/hooks/", "/health"))
+
+
+def problem(code: str, status: int, **facts: Any) -> JSONResponse:
+    """An RFC 9457 body: `type` is the code, no secrets, no input echoed."""
+    body = {"type": f"about:blank#{code}", "title": code.replace("_", " "), "status": status, **facts}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def unavailable(as_json: bool) -> Response:
+    """503 that asks for another try: the database is lost, full or locked."""
+    headers = {"Retry-After": str(RETRY_SECONDS)}
+    if as_json:
+        response: Response = problem("unavailable", 503)
+        response.headers.update(headers)
+        return response
+    text = "We can't reach our records right now. Nothing was changed. Please try again in a minute."
+    return Response(text, 503, headers, "text/plain; charset=utf-8")
+
+
+def own_path(path: object, otherwise: str) -> str:
+    """A `next` that stays on our own site: a plain path, or `otherwise`."""
+    if not isinstance(path, str) or not path.startswith("/") or path.startswith(("//", "/\\")):
+        return otherwise
+    return otherwise if any(ord(c) < 0x20 or c == "\\" for c in path) else path
+
+
+def lower_headers(headers: Headers) -> dict[str, str]:
+    """Header names in lower case; a name sent more than once keeps all its values, joined, so that it never verifies."""
+    joined: dict[str, str] = {}
+    for name, value in headers.items():
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _file(blob: Blob) -> Response:
+    disposition = "inline" if blob.inline else "attachment"
+    cache = f"public, max-age={blob.max_age}, immutable" if blob.max_age else "private, no-store"
+    headers = {"Cache-Control": cache}
+    if blob.filename:
+        safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in blob.filename if c.isascii())
+        headers["Content-Disposition"] = f'{disposition}; filename="{safe}"'
+    return Response(blob.body, 200, headers, blob.media_type)
