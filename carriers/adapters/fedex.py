@@ -1,0 +1,413 @@
+"""FedEx: tracking in batches of thirty (Track API v1) and the signed webhooks of Advanced Integrated Visibility."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from carriers.auth import ClientCredentials, Tokens
+from carriers.contract import (
+    About,
+    Answer,
+    Budget,
+    Estimate,
+    Fault,
+    Fetched,
+    Field,
+    Hook,
+    Parcel,
+    Place,
+    Scan,
+    Trust,
+)
+from carriers.errors import BadPayload, RateLimited
+from carriers.reading import as_object, oldest_first, reading, text, when
+from carriers.signing import check_hmac, one_header
+from carriers.status import SUB_STATUSES, Status, status_of
+
+if TYPE_CHECKING:
+    import httpx
+
+    from carriers.http import Http
+
+# Codes of `eventType`, `latestStatusDetail.code` and `derivedStatusCode`, from FedEx's own table of tracking status
+# codes and, for AE, HA and IN, from recorded answers. Left out are DR and DS (a vehicle is not a parcel), RD (the
+# link of a return label ran out) and the codes of AMBIGUOUS.
+CODES: Final[Mapping[str, str]] = {
+    "AA": "in_transit",
+    "AC": "in_transit.handed_to_partner",
+    "AD": "out_for_delivery.on_vehicle",
+    "AE": "in_transit",
+    "AF": "in_transit",
+    "AO": "in_transit",
+    "AP": "info_received.pickup_scheduled",
+    "AR": "in_transit.arrived_hub",
+    "AX": "in_transit.handed_to_partner",
+    "BR": "in_transit.customs_started",
+    "CC": "in_transit.customs_cleared",
+    "CD": "exception.customs_hold",
+    "CH": "in_transit.redirected",
+    "CP": "in_transit.customs_started",
+    "CU": "in_transit.customs_started",
+    "DD": "exception.capacity",
+    "DE": "exception",
+    "DL": "delivered",
+    "DP": "in_transit.departed_hub",
+    "DY": "exception.capacity",
+    "EA": "in_transit",  # on the way to the airport, or cleared for export: both are on the way
+    "ED": "out_for_delivery.on_vehicle",
+    "EO": "in_transit",
+    "EP": "info_received.pickup_scheduled",
+    "FD": "in_transit.arrived_depot",
+    "HA": "in_transit.redirected",
+    "HL": "available_for_pickup.at_point",
+    "HP": "available_for_pickup.at_point",
+    "IN": "info_received.label_created",
+    "IT": "in_transit",
+    "IX": "in_transit",
+    "LO": "in_transit.departed_origin",
+    "LP": "cancelled",
+    "OC": "info_received.label_created",
+    "OD": "out_for_delivery.on_vehicle",
+    "OF": "picked_up",
+    "OW": "in_transit",
+    "OX": "info_received.data_received",
+    "PD": "info_received.pickup_scheduled",
+    "PF": "in_transit",
+    "PL": "in_transit",
+    "PM": "in_transit",
+    "PU": "picked_up.collected",
+    "PX": "picked_up.collected",
+    "RG": "info_received",
+    "RM": "in_transit",
+    "RP": "info_received",
+    "RR": "in_transit",
+    "RS": "returning",
+    "SE": "exception",
+    "SF": "in_transit.arrived_hub",
+    "SH": "info_received",
+    "TP": "in_transit.handed_to_partner",
+    "TR": "in_transit",
+}
+
+# FedEx uses these in more than one group of its table: CA is "cancelled" or "with the carrier", RC "delivery option
+# cancelled" or "with the recipient", SP "split". Only the derived code beside them can decide; CA beside CA is
+# cancelled, as both then name a status. Alone they say nothing.
+AMBIGUOUS: Final = frozenset({"CA", "RC", "SP"})
+
+NOT_FOUND: Final = frozenset({"TRACKING.TRACKINGNUMBER.NOTFOUND", "TRACKING.DATA.NOTFOUND"})
+_DELAYS = {"DD", "DE", "DY", "SE"}
+_OVER = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
+
+# Windows and dates that say when a parcel should arrive, the best first.
+_WINDOWS = ("estimatedDeliveryTimeWindow", "standardTransitTimeWindow")
+_SHIPPED = ("SHIP", "ACTUAL_PICKUP", "ACTUAL_TENDER")
+
+_OTHER_BODIES: Final[Mapping[str, str]] = {
+    "transactionShipments": "the answer to buying a label",
+    "cancelledShipment": "the answer to a cancellation",
+    "documents": "a proof of delivery",
+    "TrackPackagesResponse": "an answer of the public tracking page, not of the Track API",
+    "access_token": "a token",
+}
+
+
+class FedEx:
+    """FedEx. Thirty numbers a call; a reused number gives several parcels in one answer, of which the newest counts."""
+
+    about = About(
+        slug="fedex",
+        name="FedEx",
+        docs_url="https://developer.fedex.com/api/en-us/catalog/track.html",
+        live="https://apis.fedex.com",
+        sandbox="https://apis-sandbox.fedex.com",
+        tracking_page="https://www.fedex.com/fedextrack/?trknbr={number}",
+        number_pattern=r"[0-9]{12}|[0-9]{15}|[0-9]{18}|[0-9]{20}|96[0-9]{20}|[0-9]{34}",
+        codes={**CODES, "CA": "cancelled"},
+        budgets=(Budget(1400, timedelta(seconds=10)), Budget(100_000, timedelta(days=1))),
+        batch_size=30,
+        hook_trust=Trust.SIGNED,
+        time_rule=(
+            "Scans carry ISO 8601 times with the offset of the place. A scan without an offset stays local without a "
+            "zone. In dates and windows a value at midnight or without an offset is read as a date, because FedEx "
+            "fills what it does not know with midnight in Memphis."
+        ),
+        fields=(
+            Field("client_id", "API key", "Of a project with the Track API at developer.fedex.com."),
+            Field("client_secret", "Secret key", secret=True),
+            Field("account", "Account number", "Nine digits; not needed for tracking.", required=False),
+            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+        ),
+        hook_header_names=("fdx-signature",),
+        sources=(
+            "FedEx OpenAPI document track.json (Track API v1) and the table of tracking status codes",
+            "FedEx rate limits, developer.fedex.com/api/en-us/guides/ratelimits.html",
+            "FedEx Advanced Integrated Visibility, business rules and validation process, developer.fedex.com",
+        ),
+        gaps=(
+            "Exception codes (DE with 08, 007, A47 ...) are not mapped to reasons: FedEx publishes no table, and the "
+            "same number means different things for Express and Ground. The text is shown.",
+            "CA, RC and SP mean different things per group; without a derived code beside them they stay unmapped.",
+            "The signature is described as hex and as base64 on the same page; both are accepted. Webhooks carry no "
+            "id, so a repeat is known by its bytes.",
+            "An organisation shares one daily quota over all its projects; we keep the limits of one project.",
+            "The retry schedule of webhooks and their subscription by number are not documented publicly.",
+        ),
+    )
+
+    def auth(self, http: Http, tokens: Tokens) -> httpx.Auth:
+        return ClientCredentials(
+            http,
+            "/oauth/token",
+            tokens,
+            client_id=http.credentials.get("client_id", ""),
+            client_secret=http.credentials.get("client_secret", ""),
+            style="form",
+            blocked_for=timedelta(minutes=10),
+        )
+
+    def fetch(self, http: Http, numbers: Sequence[str]) -> Fetched:
+        try:
+            reply = http.post(
+                "/track/v1/trackingnumbers",
+                json={
+                    "includeDetailedScans": True,
+                    "trackingInfo": [{"trackingNumberInfo": {"trackingNumber": number}} for number in numbers],
+                },
+                headers={"x-customer-transaction-id": uuid4().hex},
+            )
+        except RateLimited as error:
+            if "quota" in error.text.lower():  # until midnight GMT; asking every minute would not bring it nearer
+                raise RateLimited(timedelta(hours=1), error.text, error.code) from None
+            raise
+        return Fetched(reply.status, reply.body)
+
+    def parse(self, body: bytes, status: int = 200) -> Answer:
+        with reading("fedex track"):
+            answer = as_object(body)
+            found = _results(answer)
+            if found is not None:
+                return _joined(found)
+            if "errors" in answer:
+                return Answer(errors=tuple(_fault(e, None) for e in _each(answer["errors"])))
+        raise _refusal(answer)
+
+    def verify(self, hook: Hook, secret: str, now: datetime) -> None:
+        given = one_header(hook.headers, "fdx-signature")
+        check_hmac(given, secret, hook.body, encodings=("hex", "base64"))
+
+    def hook_key(self, hook: Hook) -> str:
+        return sha256(hook.body).hexdigest()
+
+    def parse_hook(self, body: bytes) -> Answer:
+        """Both envelopes that have been seen: that of the Track API, and a bare `trackResults`."""
+        with reading("fedex webhook"):
+            event = as_object(body)
+            found = _results(event)
+            if found is not None:
+                return _joined(found)
+        raise _refusal(event)
+
+
+def _each(value: object) -> Sequence[Mapping[str, Any]]:
+    """The objects of a list; nothing where the field is absent or null."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+        raise TypeError("a list of objects was expected")
+    return value
+
+
+def _some(value: object) -> Mapping[str, Any]:
+    """An optional object; an empty one where the field is absent, null or empty text."""
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, dict):
+        raise TypeError("an object was expected")
+    return value
+
+
+def _fault(error: Mapping[str, Any], number: str | None) -> Fault:
+    return Fault(number, text(error["code"]), text(error.get("message")))
+
+
+def _results(answer: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]] | None:
+    """(number, results) pairs of any envelope; None where the body is something else.
+
+    The number asked for is the one outside; results of the bare envelope are gathered by the number they name.
+    """
+    output = _some(answer.get("output")) or answer
+    if "completeTrackResults" in output:
+        return [
+            (text(c.get("trackingNumber")), list(_each(c["trackResults"])))
+            for c in _each(output["completeTrackResults"])
+        ]
+    if "trackResults" in output:
+        gathered: dict[str, list[Mapping[str, Any]]] = {}
+        for result in _each(output["trackResults"]):
+            gathered.setdefault(_number(result), []).append(result)
+        return list(gathered.items())
+    return None
+
+
+def _joined(found: Iterable[tuple[str, Sequence[Mapping[str, Any]]]]) -> Answer:
+    parcels: list[Parcel] = []
+    not_found: list[str] = []
+    errors: list[Fault] = []
+    for number, results in found:
+        told = [result for result in results if _tells(result)]
+        if told:
+            newest = max(told, key=_age)
+            parcels.append(_parcel(newest, number))
+        faults = [_fault(_some(r["error"]), number or _number(r) or None) for r in results if _some(r.get("error"))]
+        for fault in dict.fromkeys(faults):
+            if fault.code not in NOT_FOUND or not fault.number:
+                errors.append(fault)
+            elif not told:
+                not_found.append(fault.number)
+    return Answer(tuple(parcels), tuple(dict.fromkeys(not_found)), tuple(errors))
+
+
+def _tells(result: Mapping[str, Any]) -> bool:
+    """Whether a result says anything about a parcel. A number without a parcel has an error and nothing else."""
+    return bool(
+        _each(result.get("scanEvents"))
+        or _some(result.get("latestStatusDetail"))
+        or any(_some(_some(result.get(name)).get("window")) for name in _WINDOWS)
+    )
+
+
+def _age(result: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Orders the parcels that had this number: by ship date, then by newest scan, then by FedEx's unique id.
+
+    The ids come in several lengths and cannot be compared alone.
+    """
+    shipped = max(
+        (when(d.get("dateTime")).local[:10] for d in _each(result.get("dateAndTimes")) if d.get("type") in _SHIPPED),
+        default="",
+    )
+    scanned = max((when(e.get("date")).local for e in _each(result.get("scanEvents"))), default="")
+    unique = text(_some(result.get("trackingNumberInfo")).get("trackingNumberUniqueId"))
+    return shipped or scanned[:10], scanned, unique
+
+
+def _number(result: Mapping[str, Any]) -> str:
+    return text(_some(result.get("trackingNumberInfo")).get("trackingNumber"))
+
+
+def _parcel(result: Mapping[str, Any], number: str) -> Parcel:
+    scans = oldest_first((_scan(e) for e in _each(result.get("scanEvents"))), newest_first=True)
+    latest = _some(result.get("latestStatusDetail"))
+    status, sub_status = _mapped(
+        text(latest.get("code")), text(latest.get("derivedCode")), _some(latest.get("delayDetail"))
+    )
+    if status is None:
+        status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
+    dates = _dates(result)
+    return Parcel(
+        number=number or _number(result),
+        scans=scans,
+        status=status,
+        sub_status=sub_status,
+        delivered_at=_delivered_at(dates, scans, status),
+        estimated=None if status in _OVER else _estimate(result, dates),
+        service=text(_some(result.get("serviceDetail")).get("description")),
+        is_return=bool(_some(result.get("returnDetail"))),
+    )
+
+
+def _scan(event: Mapping[str, Any]) -> Scan:
+    """One scan event. The code is FedEx's `eventType`; the text is both its description and what went wrong."""
+    code = text(event.get("eventType")) or text(event.get("derivedStatusCode"))
+    status, sub_status = _mapped(code, text(event.get("derivedStatusCode")), _some(event.get("delayDetail")))
+    moment = when(event.get("date"))
+    words = (text(event.get("eventDescription")), text(event.get("exceptionDescription")))
+    location = _some(event.get("scanLocation"))
+    return Scan(
+        at=moment.at,
+        local=moment.local,
+        offset=moment.offset,
+        zone_from=moment.zone_from,
+        code=code,
+        text=": ".join(dict.fromkeys(w for w in words if w)),
+        status=status,
+        sub_status=sub_status,
+        place=Place(
+            city=text(location.get("city")),
+            region=text(location.get("stateOrProvinceCode")),
+            postcode=text(location.get("postalCode")),
+            country=text(location.get("countryCode")),
+        ),
+        date_only=moment.date_only,
+    )
+
+
+def _mapped(code: str, derived: str, delay: Mapping[str, Any]) -> tuple[Status | None, str | None]:
+    """Status and sub-status of a code. The derived code speaks only where the code itself has several meanings."""
+    word = CODES.get(code.upper())
+    if code in AMBIGUOUS:
+        word = "cancelled" if code == derived == "CA" else CODES.get(derived)
+    if code in _DELAYS and delay.get("type") == "WEATHER":
+        word = "exception.weather"
+    if word is None:
+        return None, None
+    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
+
+
+def _dates(result: Mapping[str, Any]) -> dict[str, str]:
+    return {text(d.get("type")): text(d.get("dateTime")) for d in _each(result.get("dateAndTimes"))}
+
+
+def _delivered_at(dates: Mapping[str, str], scans: Sequence[Scan], status: Status | None) -> datetime | None:
+    """The instant of delivery: of the scan, else of ACTUAL_DELIVERY where that is an instant and not a date."""
+    if status is not Status.DELIVERED:
+        return None
+    scanned = next((s.at for s in reversed(scans) if s.status is Status.DELIVERED and s.at), None)
+    stated = _moment(dates.get("ACTUAL_DELIVERY"))
+    return scanned or (stated if isinstance(stated, datetime) else None)
+
+
+def _moment(value: str | None) -> date | datetime | None:
+    """A promise of FedEx: an instant, or the date alone where the clock is missing, midnight or without offset."""
+    moment = when(value)
+    if not moment.local:
+        return None
+    if moment.at and not moment.local.endswith("T00:00:00"):
+        return moment.at
+    return date.fromisoformat(moment.local[:10])
+
+
+def _estimate(result: Mapping[str, Any], dates: Mapping[str, str]) -> Estimate | None:
+    """The estimated window, else ESTIMATED_DELIVERY, else the usual transit time of the service."""
+    window, usual = (_some(_some(result.get(name)).get("window")) for name in _WINDOWS)
+    return (
+        _span(window.get("begins"), window.get("ends"), _WINDOWS[0])
+        or _span(dates.get("ESTIMATED_DELIVERY"), None, "ESTIMATED_DELIVERY")
+        or _span(usual.get("begins"), usual.get("ends"), _WINDOWS[1])
+    )
+
+
+def _span(begins: object, ends: object, source: str) -> Estimate | None:
+    """From begin to end; one edge stands for both. Where one is only a date, both are, as the dates of the place."""
+    given = [value for value in (text(begins), text(ends)) if when(value).local]
+    if not given:
+        return None
+    edges = [_moment(value) for value in given]
+    instants = [edge for edge in edges if isinstance(edge, datetime)]
+    if len(instants) == len(edges):
+        return Estimate(min(instants), max(instants), source)
+    days = [date.fromisoformat(when(value).local[:10]) for value in given]
+    return Estimate(min(days), max(days), source)
+
+
+def _refusal(body: Mapping[str, Any]) -> BadPayload:
+    for key, name in _OTHER_BODIES.items():
+        if key in body or key in (body.get("output") or {}):
+            return BadPayload(f"this is {name}, not tracking data (it has {key})")
+    return BadPayload("no trackResults in the body; this is not tracking data of FedEx")
+
+
+CARRIER = FedEx()
