@@ -51,7 +51,8 @@ class Scan:
     `at` is the instant in UTC, or None where no instant can be known (date only, or a local time without a zone).
     `local` is the wall clock at the place, ISO 8601 without offset: "2026-11-20T14:31:00", or "2026-11-20" when
     `date_only`. `offset` is "+09:00" or None. `status` is None for a code that is not in our tables; `code` and `text`
-    are always the carrier's own.
+    are always the carrier's own. `detail` is a finer code where a carrier's main code alone does not tell two scans
+    of the same minute apart.
     """
 
     at: datetime | None
@@ -64,11 +65,13 @@ class Scan:
     sub_status: str | None = None
     place: Place = Place()
     date_only: bool = False
+    detail: str = ""
 
     def key(self) -> str:
         """Same time, code and place: the same scan, whatever the wording, polled or pushed. 32 hex digits."""
         when = self.at.strftime("%Y-%m-%dT%H:%M:%SZ") if self.at else self.local
-        return sha256(f"{when}\n{self.code}\n{self.place.normal()}".encode()).hexdigest()[:32]
+        parts = (when, self.code, self.place.normal(), *filter(None, [self.detail]))
+        return sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +224,10 @@ class LabelOrder:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A bought label. `body` is the carrier's document as bytes; empty with `format` "none" where we draw our own."""
+    """A bought label. `body` is the carrier's document as bytes; empty with `format` "none" where we draw our own.
+
+    `service` and `routing` are the texts to print on a label that we draw.
+    """
 
     ref: str
     number: str
@@ -231,6 +237,8 @@ class Label:
     currency: str
     voidable_until: datetime | None = None
     qr: bytes = b""
+    service: str = ""
+    routing: str = ""
 
     def __repr__(self) -> str:
         return f"Label({self.ref!r}, {self.format!r}, {len(self.body)} bytes)"

@@ -1,0 +1,88 @@
+"""The public shape of what a body says: what `doorstep carriers parse` prints, documented and stable."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from carriers.contract import Answer, Estimate, Hooked, Parcel, Scan, Tracks
+from carriers.errors import BadPayload
+from carriers.registry import all_carriers
+
+
+def parse_file(slug: str, body: bytes, *, hook: bool = False, status: int = 200) -> Answer:
+    """What a raw body of this carrier says. `hook`: it came by webhook; `status`: the HTTP status it came with.
+
+    Raises KeyError for a carrier that is not known, BadPayload for a body that is not understood. A webhook given
+    without `hook` is read too, because tracking answers and webhooks of one carrier never look alike.
+    """
+    carrier = all_carriers()[slug]
+    if hook:
+        if not isinstance(carrier, Hooked):
+            raise BadPayload(f"{carrier.about.name} sends no webhooks")
+        return carrier.parse_hook(body)
+    if not isinstance(carrier, Tracks):
+        raise BadPayload(f"{carrier.about.name} cannot be tracked")
+    try:
+        return carrier.parse(body, status)
+    except BadPayload:
+        if not isinstance(carrier, Hooked):
+            raise
+        try:
+            return carrier.parse_hook(body)
+        except BadPayload:
+            pass
+        raise
+
+
+def answer_as_json(slug: str, answer: Answer) -> dict[str, Any]:
+    """The answer as plain JSON values. Instants are "2026-11-20T14:31:00Z", dates "2026-11-20"."""
+    return {
+        "carrier": slug,
+        "parcels": [_parcel(parcel) for parcel in answer.parcels],
+        "unmapped": list(answer.unmapped),
+        "not_found": list(answer.not_found),
+        "errors": [{"number": fault.number, "code": fault.code, "text": fault.text} for fault in answer.errors],
+    }
+
+
+def _parcel(parcel: Parcel) -> dict[str, Any]:
+    return {
+        "number": parcel.number,
+        "status": parcel.status and parcel.status.value,
+        "sub_status": parcel.sub_status,
+        "delivered_at": _moment(parcel.delivered_at),
+        "estimated": parcel.estimated and _estimate(parcel.estimated),
+        "scans": [_scan(scan) for scan in parcel.scans],
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, str | None]:
+    return {"from": _moment(estimate.start), "to": _moment(estimate.end), "source": estimate.source}
+
+
+def _scan(scan: Scan) -> dict[str, Any]:
+    place = scan.place
+    return {
+        "at": _moment(scan.at),
+        "local": scan.local,
+        "offset": scan.offset,
+        "zone_from": scan.zone_from.value,
+        "date_only": scan.date_only,
+        "code": scan.code,
+        "text": scan.text,
+        "status": scan.status and scan.status.value,
+        "sub_status": scan.sub_status,
+        "place": {
+            "city": place.city,
+            "region": place.region,
+            "postcode": place.postcode,
+            "country": place.country,
+        },
+    }
+
+
+def _moment(value: date | datetime | None) -> str | None:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return value.isoformat() if value else None
