@@ -132,11 +132,12 @@ def open_http(
 ) -> Http:
     """The account of one brand with one carrier; "environment": "sandbox" in the credentials picks the test host.
 
-    `base` overrides the host: local fakes and carriers that a shop hosts itself (about.live is then empty).
+    `base` overrides the host, for local fakes. A carrier without a host of its own (about.live is empty) is reached at
+    "base_url" of the credentials.
     """
     about = carrier.about
     sandbox = credentials.get("environment") == "sandbox" and bool(about.sandbox)
-    chosen = base or (about.sandbox if sandbox else about.live)
+    chosen = base or (about.sandbox if sandbox else about.live) or credentials.get("base_url", "")
     if not chosen:
         raise BadCredentials(f"{about.name} needs the address of its API; fill in the base URL")
     plain = Http(client, chosen.rstrip("/"), None, credentials)

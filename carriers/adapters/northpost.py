@@ -1,0 +1,266 @@
+"""Northpost, the simulated carrier of the demo: an ordinary adapter. Its server is in carriers.simulated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import quote
+
+import httpx
+
+from carriers.address import Address
+from carriers.auth import Bearer, Tokens
+from carriers.contract import (
+    About,
+    Answer,
+    Budget,
+    Estimate,
+    Fault,
+    Fetched,
+    Field,
+    Hook,
+    Label,
+    LabelOrder,
+    Parcel,
+    Place,
+    Scan,
+    Trust,
+)
+from carriers.errors import BadPayload, BadSignature, Refused
+from carriers.http import Http, Reply, carrier_words
+from carriers.reading import as_object, oldest_first, reading, text, when
+from carriers.signing import check_hmac, one_header
+from carriers.status import Status, status_of
+
+CODES: Final[Mapping[str, str]] = {
+    "REG": "pending.registered",
+    "LBL": "info_received.label_created",
+    "DAT": "info_received.data_received",
+    "BKD": "info_received.pickup_scheduled",
+    "COL": "picked_up.collected",
+    "DRP": "picked_up.dropped_off",
+    "ODP": "in_transit.departed_origin",
+    "HIN": "in_transit.arrived_hub",
+    "HOUT": "in_transit.departed_hub",
+    "EXP": "in_transit.export_cleared",
+    "CUS": "in_transit.customs_started",
+    "CLR": "in_transit.customs_cleared",
+    "CIN": "in_transit.arrived_country",
+    "DEP": "in_transit.arrived_depot",
+    "PRT": "in_transit.handed_to_partner",
+    "RED": "in_transit.redirected",
+    "RSV": "in_transit.resolved",
+    "VAN": "out_for_delivery.on_vehicle",
+    "SLT": "out_for_delivery.appointment",
+    "CTC": "out_for_delivery.contacted",
+    "SHP": "available_for_pickup.at_point",
+    "LCK": "available_for_pickup.at_locker",
+    "NOH": "attempt_failed.not_home",
+    "CLS": "attempt_failed.closed",
+    "NAC": "attempt_failed.no_access",
+    "RSC": "attempt_failed.rescheduled",
+    "ADR": "exception.address",
+    "HLD": "exception.customs_hold",
+    "PAY": "exception.payment",
+    "DMG": "exception.damaged",
+    "LST": "exception.lost",
+    "RFS": "exception.refused",
+    "MVD": "exception.moved",
+    "MIS": "exception.misrouted",
+    "WTH": "exception.weather",
+    "CAP": "exception.capacity",
+    "REJ": "exception.rejected_by_carrier",
+    "PEX": "exception.pickup_expired",
+    "DLP": "delivered.to_person",
+    "DLS": "delivered.safe_place",
+    "DLN": "delivered.neighbour",
+    "DLC": "delivered.collected",
+    "RTS": "returning",
+    "RTD": "returned",
+    "CAN": "cancelled",
+}
+
+TOLERANCE: Final = timedelta(seconds=300)
+
+ABOUT = About(
+    slug="northpost",
+    name="Northpost",
+    docs_url="docs/northpost.md",
+    live="",  # wherever the operator runs the simulator
+    tracking_page="",
+    number_pattern=r"NP[0-9]{10}",
+    codes=CODES,
+    budgets=(Budget(10, timedelta(seconds=1)),),
+    batch_size=20,
+    hook_trust=Trust.SIGNED,
+    time_rule="Every time is ISO 8601 with the offset of the place of the scan.",
+    fields=(
+        Field("base_url", "Address of the API", "Where the simulator listens, e.g. http://127.0.0.1:8101."),
+        Field("api_key", "API key", "As given to the simulator by --api-key.", secret=True),
+        Field("webhook_secret", "Webhook secret", "As given by --hook-secret.", secret=True, required=False),
+    ),
+    hook_header_names=("northpost-signature",),
+    sources=("carriers/simulated/northpost_server.py",),
+    gaps=("A simulated carrier: no real parcel has ever moved with it.",),
+)
+
+_SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
+
+
+class Northpost:
+    """The adapter. Stateless; safe to share between threads."""
+
+    about = ABOUT
+
+    def auth(self, http: Http, tokens: Tokens) -> httpx.Auth:
+        return Bearer(http.credentials.get("api_key", ""), header="Northpost-Key", prefix="")
+
+    def fetch(self, http: Http, numbers: Sequence[str]) -> Fetched:
+        reply = http.post("/v1/track", json={"numbers": list(numbers)})
+        return Fetched(reply.status, reply.body)
+
+    def parse(self, body: bytes, status: int = 200) -> Answer:
+        """`{"parcels": [...], "unknown": [numbers]}` or `{"error": {"code", "message"}}`."""
+        with reading("northpost"):
+            answer = as_object(body)
+            if isinstance(error := answer.get("error"), dict):
+                return Answer(errors=(Fault(None, text(error.get("code")), text(error.get("message"))),))
+            return Answer(
+                parcels=tuple(_parcel(parcel) for parcel in answer["parcels"]),
+                not_found=tuple(text(number) for number in answer.get("unknown") or ()),
+            )
+
+    def verify(self, hook: Hook, secret: str, now: datetime) -> None:
+        """`Northpost-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, at most 300 s off."""
+        found = _SIGNATURE.fullmatch(one_header(hook.headers, "Northpost-Signature"))
+        if not found:
+            raise BadSignature("the signature is not of the form t=...,v1=...")
+        check_hmac(found[2], secret, found[1].encode() + b"." + hook.body)
+        if abs(now - datetime.fromtimestamp(int(found[1]), UTC)) > TOLERANCE:
+            raise BadSignature("the signature is older than five minutes, or the clocks differ")
+
+    def hook_key(self, hook: Hook) -> str:
+        """The delivery id in the body, the same over Northpost's retries."""
+        try:
+            key = as_object(hook.body).get("delivery")
+        except BadPayload:
+            key = None
+        return key if isinstance(key, str) and 0 < len(key) <= 100 else sha256(hook.body).hexdigest()
+
+    def parse_hook(self, body: bytes) -> Answer:
+        return self.parse(body)
+
+    def buy_label(self, http: Http, order: LabelOrder) -> Label:
+        """Northpost knows our reference: asked again it gives the label it has sold, so a lost answer costs nothing."""
+        reply = http.post("/v1/labels", json=_label_body(order), buys=True)
+        _refuse(reply)
+        with reading("northpost label"):
+            label = as_object(reply.body)["label"]
+            return Label(
+                ref=text(label["id"]),
+                number=text(label["number"]),
+                body=b"",
+                format="none",
+                cost_minor=int(label["cost_minor"]),
+                currency=text(label["currency"]),
+                voidable_until=when(label.get("voidable_until")).at,
+                service=text(label["service"]),
+                routing=text(label["routing"]),
+            )
+
+    def void_label(self, http: Http, label_ref: str) -> None:
+        _refuse(http.delete(f"/v1/labels/{quote(label_ref, safe='')}"))
+
+
+CARRIER = Northpost()
+
+
+def _refuse(reply: Reply) -> None:
+    if reply.status >= 400:
+        code, words = carrier_words(reply.body)
+        raise Refused(words or f"Northpost answered {reply.status}", code)
+
+
+def _parcel(parcel: Mapping[str, Any]) -> Parcel:
+    number = text(parcel["number"])
+    if not number:
+        raise ValueError("a parcel without number")
+    scans = oldest_first(_scan(event) for event in parcel["events"])
+    status, sub_status = _meaning(text(parcel["code"]))
+    delivered = [scan.at for scan in scans if scan.status is Status.DELIVERED and scan.at]
+    return Parcel(
+        number=number,
+        scans=scans,
+        status=status,
+        sub_status=sub_status,
+        delivered_at=delivered[-1] if delivered and status is Status.DELIVERED else None,
+        estimated=_estimate(parcel.get("estimate")),
+        service=text(parcel.get("service")),
+        is_return=parcel.get("direction") == "return",
+    )
+
+
+def _scan(event: Mapping[str, Any]) -> Scan:
+    code = text(event["code"])
+    status, sub_status = _meaning(code)
+    moment = when(event.get("at"))
+    place = event.get("place") or {}
+    return Scan(
+        at=moment.at,
+        local=moment.local,
+        offset=moment.offset,
+        zone_from=moment.zone_from,
+        code=code,
+        text=text(event.get("text")),
+        status=status,
+        sub_status=sub_status,
+        place=Place(
+            text(place.get("city")), text(place.get("region")), text(place.get("postcode")), text(place.get("country"))
+        ),
+        date_only=moment.date_only,
+    )
+
+
+def _meaning(code: str) -> tuple[Status | None, str | None]:
+    word = CODES.get(code)
+    if word is None:
+        return None, None
+    return (status_of(word), word) if "." in word else (Status(word), None)
+
+
+def _estimate(window: Mapping[str, Any] | None) -> Estimate | None:
+    """Two instants, or two dates where no hour is known yet."""
+    if not window:
+        return None
+    start, end = when(window["from"]), when(window["to"])
+    if start.at and end.at:
+        return Estimate(start.at, end.at, "estimate")
+    return Estimate(date.fromisoformat(start.local[:10]), date.fromisoformat(end.local[:10]), "estimate")
+
+
+def _label_body(order: LabelOrder) -> dict[str, Any]:
+    """As printed: from the customer to the warehouse."""
+    return {
+        "reference": order.key,
+        "service": order.service or "standard",
+        "from": _address(order.customer),
+        "to": _address(order.warehouse),
+        "grams": order.grams,
+        "rma": order.rma,
+        "items": [{"description": item.description, "quantity": item.quantity} for item in order.items],
+    }
+
+
+def _address(address: Address) -> dict[str, Any]:
+    return {
+        "name": address.name,
+        "company": address.company,
+        "lines": list(address.lines),
+        "city": address.city,
+        "region": address.region,
+        "postcode": address.postcode,
+        "country": address.country,
+    }
