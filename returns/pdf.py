@@ -1,0 +1,380 @@
+"""HTML to PDF bytes, by WeasyPrint in a process of its own that may read nothing, call nobody and not run for long.
+
+The process that asks never imports WeasyPrint. What is drawn comes from strangers (names, carriers' labels), so the
+worker gets a bare environment, a limit on memory and on processor time, and is killed when it takes too long; its
+answer is bytes, never a pickle.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from queue import Empty, LifoQueue
+from threading import Timer
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from returns.slip import Inset, Sheet
+
+_HEAD = struct.Struct(">cQ")  # "+" or "-", length of what follows
+_MOST_BYTES = 32 * 1024 * 1024
+_KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "HOME", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
+_POINTS_PER_MM = 72 / 25.4
+_SLACK_MM = 1.5  # carriers round 4 by 6 inches differently
+
+
+class PdfFailed(Exception):
+    """No PDF came of it. The text says why, without quoting the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one worker may use. Memory is address space: fonts and libraries alone map about 500 MB of it, of which
+    some 90 MB are resident; measured in tests/returns/test_pdf.py."""
+
+    memory_bytes: int = 1024 * 1024 * 1024
+    cpu_seconds: int = 10  # for one sheet
+    wall_seconds: float = 15  # for one sheet
+    start_seconds: float = 60  # importing WeasyPrint on a busy machine with a cold disk
+    wait_seconds: float = 60  # for a free worker
+    sheets: int = 100  # then the worker is replaced, so that nothing it leaks adds up
+
+
+class Press:
+    """A pool of warm workers. Threads may share it; each job has a worker to itself. Close it when done."""
+
+    def __init__(self, workers: int = 1, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
+        self._limits = limits
+        self._size = workers
+        self._idle: LifoQueue[_Worker | None] = LifoQueue()
+        self._closed = False
+        for _ in range(workers):
+            self._idle.put(None)
+
+    def sheet(self, sheet: Sheet) -> bytes:
+        """A label sheet as PDF. CannotPrint values and everything else that fails: PdfFailed."""
+        return self._run("sheet", sheet)
+
+    def html(self, html: str, assets: Mapping[str, bytes]) -> bytes:
+        """A document as PDF. It may refer to `assets` as asset:<name> and to nothing else, or PdfFailed."""
+        return self._run("html", (html, dict(assets)))
+
+    def close(self) -> None:
+        """Ends the workers, waiting for those at work."""
+        if self._closed:
+            return
+        self._closed = True
+        for _ in range(self._size):
+            worker = self._idle.get()
+            if worker:
+                worker.end()
+
+    def __enter__(self) -> Press:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _run(self, kind: str, payload: object) -> bytes:
+        if self._closed:
+            raise PdfFailed("the press is closed")
+        try:
+            worker = self._idle.get(timeout=self._limits.wait_seconds)
+        except Empty:
+            raise PdfFailed("all PDF workers are busy; try again") from None
+        try:
+            worker = worker or _Worker(self._limits)
+            pdf = worker.run(kind, payload)
+        except BaseException:
+            if worker and not worker.is_alive:
+                worker = None
+            raise
+        finally:
+            if worker and worker.is_spent:
+                worker.end()
+                worker = None
+            self._idle.put(worker)
+        return pdf
+
+
+def render(html: str, assets: Mapping[str, bytes], limits: Limits = Limits()) -> bytes:  # noqa: B008  frozen
+    """One document as PDF, by a worker started for it. For more than one keep a Press."""
+    with Press(1, limits) as press:
+        return press.html(html, assets)
+
+
+class _Worker:
+    """One child process, seen from the parent."""
+
+    def __init__(self, limits: Limits) -> None:
+        root = str(Path(__file__).resolve().parent.parent)
+        environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
+        call = f"from returns.pdf import _serve; _serve({limits.memory_bytes}, {limits.cpu_seconds})"
+        self._process = subprocess.Popen(  # noqa: S603  our own interpreter and text
+            [sys.executable, "-P", "-c", call],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # WeasyPrint quotes the document there
+            env={**environment, "PYTHONPATH": root},
+            close_fds=True,
+        )
+        self._limits = limits
+        self._left = limits.sheets
+        self._timed_out = False
+        self._within(limits.start_seconds, self._answer)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def is_spent(self) -> bool:
+        return self._left <= 0 or not self.is_alive
+
+    def run(self, kind: str, payload: object) -> bytes:
+        self._left -= 1
+        body = pickle.dumps((kind, payload))
+        return self._within(self._limits.wall_seconds, lambda: self._ask(body))
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):  # what was left unwritten when it was killed
+                pipe.close() if pipe else None
+
+    def _within(self, seconds: float, do: Callable[[], bytes]) -> bytes:
+        """Kills the child if `do` takes longer, which ends the blocked read or write in `do`."""
+        timer = Timer(seconds, self._run_out)
+        timer.daemon = True
+        timer.start()
+        try:
+            return do()
+        except (OSError, EOFError):
+            self.end()
+            raise PdfFailed(self._epitaph(seconds)) from None
+        finally:
+            timer.cancel()
+
+    def _run_out(self) -> None:
+        self._timed_out = True
+        self._process.kill()
+
+    def _epitaph(self, seconds: float) -> str:
+        if self._timed_out:
+            return f"the PDF took longer than {seconds:g} seconds"
+        if self._process.returncode == -signal.SIGXCPU:
+            return f"the PDF took more than {self._limits.cpu_seconds} seconds of processor time"
+        return f"the PDF worker ended (exit {self._process.returncode})"
+
+    def _ask(self, body: bytes) -> bytes:
+        assert self._process.stdin  # noqa: S101  a pipe was asked for
+        _send(self._process.stdin, b"+", body)
+        return self._answer()
+
+    def _answer(self) -> bytes:
+        assert self._process.stdout  # noqa: S101  a pipe was asked for
+        sign, body = _receive(self._process.stdout)
+        if sign != b"+":
+            raise PdfFailed(body.decode(errors="replace"))
+        return body
+
+
+def _send(pipe: IO[bytes], sign: bytes, body: bytes) -> None:
+    pipe.write(_HEAD.pack(sign, len(body)) + body)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> tuple[bytes, bytes]:
+    """The next message. EOFError when the other side is gone or talks nonsense."""
+    head = pipe.read(_HEAD.size)
+    sign, size = _HEAD.unpack(head) if len(head) == _HEAD.size else (b"", _MOST_BYTES + 1)
+    body = pipe.read(size) if size <= _MOST_BYTES else b""
+    if len(body) != size:
+        raise EOFError
+    return sign, body
+
+
+# From here on: the child.
+
+
+def _serve(memory_bytes: int, cpu_seconds: int) -> None:
+    """Reads jobs from stdin and answers on stdout until stdin ends."""
+    jobs, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # a library that prints must not garble an answer
+    _limit(memory_bytes)
+    from weasyprint.text.fonts import FontConfiguration
+
+    sys.addaudithook(_refuse_contact)
+    fonts = FontConfiguration()
+    _send(answers, b"+", b"ready")
+    with suppress(EOFError):
+        while True:
+            _, body = _receive(jobs)
+            _allow_cpu(cpu_seconds)
+            kind, payload = pickle.loads(body)  # noqa: S301  written by the parent
+            sign, answer = _attempt(kind, payload, fonts)
+            _send(answers, sign, answer)
+
+
+def _limit(memory_bytes: int) -> None:
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_BYTES, _MOST_BYTES))
+
+
+def _allow_cpu(seconds: int) -> None:
+    """Processor time is counted over the life of a process, so each job moves the mark."""
+    import resource
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds + 1, hard))
+
+
+def _refuse_contact(event: str, _: tuple[object, ...]) -> None:
+    """Whatever gets past the fetcher still finds no network and no other program."""
+    if event.startswith(("socket.", "subprocess.", "os.exec", "os.posix_spawn", "os.system", "os.fork", "urllib.")):
+        raise PermissionError(f"{event} is not allowed here")
+
+
+def _attempt(kind: str, payload: Any, fonts: object) -> tuple[bytes, bytes]:
+    from weasyprint.urls import FatalURLFetchingError
+
+    from returns.slip import CannotPrint
+
+    try:
+        return b"+", _print_sheet(payload, fonts) if kind == "sheet" else _print_html(*payload, fonts)
+    except (CannotPrint, PdfFailed) as error:
+        return b"-", str(error).encode()
+    except FatalURLFetchingError as error:
+        return b"-", f"the document asks for {str(error)[:100]!r}, which is refused".encode()
+    except MemoryError:
+        return b"-", b"the PDF took more memory than allowed"
+    except Exception as error:  # the text of a foreign error may quote the document
+        return b"-", f"the PDF could not be made ({type(error).__name__})".encode()
+
+
+def _print_html(html: str, assets: Mapping[str, bytes], fonts: object) -> bytes:
+    """No base URL, no style sheets, attachments or metadata from elsewhere: those parameters were ways around a fetcher."""
+    from weasyprint import HTML
+
+    document = HTML(string=html, base_url=None, url_fetcher=_fetcher(assets))
+    return bytes(document.write_pdf(font_config=fonts, pdf_variant="pdf/ua-1"))
+
+
+def _fetcher(assets: Mapping[str, bytes]) -> Any:
+    from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
+
+    types = {"svg": "image/svg+xml", "png": "image/png", "gif": "image/gif", "woff2": "font/woff2"}
+
+    class Assets(URLFetcher):  # type: ignore[misc]
+        """Knows the files it was given and stops the rendering at anything else."""
+
+        def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
+            scheme, _, name = url.partition(":")
+            if scheme != "asset" or name not in assets:
+                raise FatalURLFetchingError(url)
+            kind = types.get(name.rpartition(".")[2], "application/octet-stream")
+            return URLFetcherResponse(url, assets[name], {"Content-Type": kind})
+
+    return Assets()
+
+
+def _print_sheet(sheet: Sheet, fonts: object) -> bytes:
+    from returns.slip import CarrierLabel, draw
+
+    if not isinstance(sheet.label, CarrierLabel) or sheet.label.format != "pdf":
+        drawn = draw(sheet)
+        return _print_html(drawn.html, drawn.assets, fonts)
+    label = _first_page(sheet.label.body)
+    drawn = draw(sheet, label_apart=not _fits(label))
+    return _with_label(_print_html(drawn.html, drawn.assets, fonts), label, drawn.inset)
+
+
+def _first_page(pdf: bytes) -> Any:
+    """The page of a carrier's document that holds the label. PdfFailed if it is none, is locked or has no pages."""
+    from pypdf import PdfReader
+
+    try:
+        page = PdfReader(BytesIO(pdf)).pages[0]
+        page.transfer_rotation_to_content()
+    except MemoryError:
+        raise
+    except Exception as error:  # pypdf raises many kinds on broken files
+        raise PdfFailed(f"the carrier's label is not a PDF that can be read ({type(error).__name__})") from None
+    return page
+
+
+def _fits(page: Any) -> bool:
+    """Whether the page, upright or turned, is no larger than 4 by 6 inches."""
+    short, long = sorted((float(page.cropbox.width), float(page.cropbox.height)))
+    return short <= (101.6 + _SLACK_MM) * _POINTS_PER_MM and long <= (152.4 + _SLACK_MM) * _POINTS_PER_MM
+
+
+def _with_label(sheet: bytes, label: Any, inset: Inset | None) -> bytes:
+    """The carrier's page put on our first page in true size, or behind it as a page of its own.
+
+    Drawn as a form of its own, so that fonts of the same name do not meet, and marked as an artifact: the page says in
+    words what the label is. Only what is drawn is taken over, not links, scripts or attachments.
+    """
+    from pypdf import PdfWriter
+    from pypdf.generic import DictionaryObject, NameObject, StreamObject
+
+    writer = PdfWriter(clone_from=BytesIO(sheet))
+    box = label.cropbox
+    form = StreamObject()
+    content = label.get_contents()
+    form.set_data(content.get_data() if content else b"")
+    form.update(
+        {
+            NameObject("/Type"): NameObject("/XObject"),
+            NameObject("/Subtype"): NameObject("/Form"),
+            NameObject("/BBox"): box.clone(writer),
+            NameObject("/Resources"): label.get("/Resources", DictionaryObject()).get_object().clone(writer),
+        }
+    )
+    page = writer.pages[0] if inset else writer.add_blank_page(float(box.width), float(box.height))
+    left, top = (inset.left * _POINTS_PER_MM, inset.top * _POINTS_PER_MM) if inset else (0.0, 0.0)
+    matrix = _matrix(box, inset, float(page.mediabox.height), left, top)
+    _draw(writer, page, writer._add_object(form.flate_encode()), matrix)
+    out = BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def _matrix(box: Any, inset: Inset | None, page_height: float, left: float, top: float) -> tuple[float, ...]:
+    """Places the middle of `box` on the middle of the inset without scaling; wide labels are turned to stand up."""
+    width, height = float(box.width), float(box.height)
+    if inset is None:
+        return (1, 0, 0, 1, -float(box.left), -float(box.bottom))
+    x = left + inset.width * _POINTS_PER_MM / 2
+    y = page_height - top - inset.height * _POINTS_PER_MM / 2
+    cx, cy = float(box.left) + width / 2, float(box.bottom) + height / 2
+    return (0, -1, 1, 0, x - cy, y + cx) if width > height else (1, 0, 0, 1, x - cx, y - cy)
+
+
+def _draw(writer: Any, page: Any, form: Any, matrix: tuple[float, ...]) -> None:
+    from pypdf.generic import ArrayObject, DictionaryObject, NameObject, StreamObject
+
+    resources = page.setdefault(NameObject("/Resources"), DictionaryObject()).get_object()
+    resources.setdefault(NameObject("/XObject"), DictionaryObject()).get_object()[NameObject("/CarrierLabel")] = form
+    before, after = StreamObject(), StreamObject()
+    before.set_data(b"q\n")
+    numbers = " ".join(f"{n:.4f}" for n in matrix)
+    after.set_data(f"\nQ /Artifact BMC q {numbers} cm /CarrierLabel Do Q EMC\n".encode())
+    old = page.get("/Contents")
+    parts = list(old.get_object()) if old is not None and isinstance(old.get_object(), list) else [old]
+    streams = [writer._add_object(before), *(part for part in parts if part is not None), writer._add_object(after)]
+    page[NameObject("/Contents")] = ArrayObject([getattr(s, "indirect_reference", None) or s for s in streams])
