@@ -61,7 +61,7 @@ def insert_once(tx: Session, table: type[SQLModel], values: Mapping[str, Any] | 
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether this is the database's trouble (lost, full, locked, out of connections) and not a fault of the request."""
+    """Whether this is the database's trouble (lost, full, locked, no connection free), not the request's."""
     if isinstance(error, PoolTimeout):
         return True
     if not isinstance(error, DBAPIError):

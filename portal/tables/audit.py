@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from portal.tables.columns import Json, public_id, row_id
+from portal.tables.columns import BigInt, Json, opaque_id, row_id
 
 
 class Audit(SQLModel, table=True):
@@ -16,9 +16,9 @@ class Audit(SQLModel, table=True):
     __table_args__ = (Index("ix_audit_order", "order_id"),)
 
     id: int | None = row_id()
-    brand_id: int | None = Field(default=None, foreign_key="brand.id")
-    order_id: int | None = Field(default=None, foreign_key="shop_order.id")
-    return_id: int | None = Field(default=None, foreign_key="return_case.id")
+    brand_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="brand.id")
+    order_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="shop_order.id")
+    return_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="return_case.id")
     actor: str
     actor_name: str = ""
     act: str
@@ -32,8 +32,8 @@ class Note(SQLModel, table=True):
     __tablename__ = "note"
 
     id: int | None = row_id()
-    public_id: str = Field(default_factory=public_id, unique=True)
-    order_id: int = Field(foreign_key="shop_order.id", index=True)
-    agent_id: int = Field(foreign_key="agent.id")
+    public_id: str = Field(default_factory=opaque_id, unique=True)
+    order_id: int = Field(sa_type=BigInt, foreign_key="shop_order.id", index=True)
+    agent_id: int = Field(sa_type=BigInt, foreign_key="agent.id")
     body: str
     created_at: datetime

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from portal.tables.columns import Json, row_id
+from portal.tables.columns import BigInt, Json, row_id
 
 
 class Brand(SQLModel, table=True):
@@ -30,7 +30,9 @@ class Brand(SQLModel, table=True):
     locale: str = "en"
     sheet: str = Field(default="a4", description="paper of the return sheet: a4 or letter")
     return_address: dict[str, Any] = Field(sa_type=Json, description="fields of carriers.address.Address")
-    label_connection_id: int | None = Field(default=None, description="connection that sells return labels")
+    label_connection_id: int | None = Field(
+        default=None, sa_type=BigInt, description="connection that sells return labels"
+    )
     created_at: datetime
 
 
@@ -41,7 +43,7 @@ class PolicyVersion(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("brand_id", "version"),)
 
     id: int | None = row_id()
-    brand_id: int = Field(foreign_key="brand.id")
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
     version: int
     body: dict[str, Any] = Field(sa_type=Json, description="see returns.policy.Policy.from_json")
     note: str = ""
@@ -55,7 +57,7 @@ class HowTo(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("brand_id", "slug", "locale"),)
 
     id: int | None = row_id()
-    brand_id: int = Field(foreign_key="brand.id")
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
     slug: str
     locale: str = "en"
     title: str

@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Integer
+from sqlalchemy import JSON, BigInteger, Index, Integer, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -14,7 +14,7 @@ Json = JSON().with_variant(JSONB(), "postgresql")
 BigInt = BigInteger().with_variant(Integer(), "sqlite")
 
 
-def public_id() -> str:
+def opaque_id() -> str:
     """An opaque id for URLs: 128 random bits, 22 characters."""
     return secrets.token_urlsafe(16)
 
@@ -24,8 +24,14 @@ def row_id() -> Any:
     return Field(default=None, primary_key=True, sa_type=BigInt)
 
 
+def due_index(name: str) -> Index:
+    """An index over `next_at` of the rows that have one: finished work, nearly all of a table, takes no room in it."""
+    waiting = text("next_at IS NOT NULL")
+    return Index(name, "next_at", postgresql_where=waiting, sqlite_where=waiting)
+
+
 class Work(SQLModel):
-    """A row that is work: due at `next_at`, owned by whoever wins the claim, finished at `done_at` or given up at `dead_at`.
+    """A row that is work: due at `next_at`, owned by whoever claims it, finished at `done_at` or given up at `dead_at`.
 
     `next_at` is None exactly when nothing is left to do.
     """

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from portal.tables.columns import Json, public_id, row_id
+from portal.tables.columns import BigInt, Json, opaque_id, row_id
 
 
 class Order(SQLModel, table=True):
@@ -25,9 +25,9 @@ class Order(SQLModel, table=True):
     )
 
     id: int | None = row_id()
-    public_id: str = Field(default_factory=public_id, unique=True)
-    brand_id: int = Field(foreign_key="brand.id")
-    customer_id: int | None = Field(default=None, foreign_key="customer.id")
+    public_id: str = Field(default_factory=opaque_id, unique=True)
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
+    customer_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="customer.id")
     number: str
     number_key: str
     email: str = Field(default="", description="normalised; the second half of a lookup")
@@ -68,8 +68,8 @@ class OrderLine(SQLModel, table=True):
     )
 
     id: int | None = row_id()
-    public_id: str = Field(default_factory=public_id, unique=True)
-    order_id: int = Field(foreign_key="shop_order.id", index=True)
+    public_id: str = Field(default_factory=opaque_id, unique=True)
+    order_id: int = Field(sa_type=BigInt, foreign_key="shop_order.id", index=True)
     source_id: str
     position: int = 0
     sku: str = ""
@@ -96,7 +96,7 @@ class Product(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("brand_id", "sku"), Index("ix_product_group", "brand_id", "group_key"))
 
     id: int | None = row_id()
-    brand_id: int = Field(foreign_key="brand.id")
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
     sku: str
     group_key: str = ""
     title: str

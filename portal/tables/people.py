@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from portal.tables.columns import public_id, row_id
+from portal.tables.columns import BigInt, opaque_id, row_id
 
 
 class Customer(SQLModel, table=True):
@@ -15,7 +15,7 @@ class Customer(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("brand_id", "email"),)
 
     id: int | None = row_id()
-    brand_id: int = Field(foreign_key="brand.id")
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
     email: str
     name: str = ""
     phone: str = ""
@@ -30,8 +30,8 @@ class AccessLink(SQLModel, table=True):
     __table_args__ = (Index("ix_access_link_order", "order_id"),)
 
     token_hash: str = Field(primary_key=True)
-    brand_id: int = Field(foreign_key="brand.id")
-    order_id: int = Field(foreign_key="shop_order.id")
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
+    order_id: int = Field(sa_type=BigInt, foreign_key="shop_order.id")
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None = None
@@ -44,8 +44,8 @@ class ShopperSession(SQLModel, table=True):
     __table_args__ = (Index("ix_shopper_session_expires", "expires_at"),)
 
     token_hash: str = Field(primary_key=True)
-    brand_id: int = Field(foreign_key="brand.id")
-    order_id: int = Field(foreign_key="shop_order.id")
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
+    order_id: int = Field(sa_type=BigInt, foreign_key="shop_order.id")
     trust: str
     created_at: datetime
     expires_at: datetime
@@ -57,12 +57,12 @@ class Agent(SQLModel, table=True):
     __tablename__ = "agent"
 
     id: int | None = row_id()
-    public_id: str = Field(default_factory=public_id, unique=True)
+    public_id: str = Field(default_factory=opaque_id, unique=True)
     email: str = Field(unique=True)
     name: str
     password_hash: str
     role: str = "agent"
-    brand_id: int | None = Field(default=None, foreign_key="brand.id", description="None: every brand")
+    brand_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="brand.id", description="None: every brand")
     disabled_at: datetime | None = None
     created_at: datetime
 
@@ -73,7 +73,7 @@ class AgentSession(SQLModel, table=True):
     __tablename__ = "agent_session"
 
     token_hash: str = Field(primary_key=True)
-    agent_id: int = Field(foreign_key="agent.id", index=True)
+    agent_id: int = Field(sa_type=BigInt, foreign_key="agent.id", index=True)
     created_at: datetime
     seen_at: datetime
     expires_at: datetime

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from portal.tables.columns import Json, Work, public_id, row_id
+from portal.tables.columns import BigInt, Json, Work, due_index, opaque_id, row_id
 
 
 class ReturnCase(SQLModel, table=True):
@@ -20,16 +20,16 @@ class ReturnCase(SQLModel, table=True):
     )
 
     id: int | None = row_id()
-    public_id: str = Field(default_factory=public_id, unique=True)
-    brand_id: int = Field(foreign_key="brand.id")
-    order_id: int = Field(foreign_key="shop_order.id", index=True)
+    public_id: str = Field(default_factory=opaque_id, unique=True)
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
+    order_id: int = Field(sa_type=BigInt, foreign_key="shop_order.id", index=True)
     rma: str
     request_key: str = Field(description="one per form shown: a double submit is the same return")
     kind: str = "return"
     method: str = "label"
     status: str = "draft"
     resolution: str = Field(description="refund_original, exchange_variant, store_credit")
-    policy_version_id: int | None = Field(default=None, foreign_key="policy_version.id")
+    policy_version_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="policy_version.id")
     verdict: str = ""
     opinions: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json, description="every opinion, per item")
     currency: str
@@ -56,8 +56,8 @@ class ReturnItem(SQLModel, table=True):
     __table_args__ = (CheckConstraint("quantity > 0"),)
 
     id: int | None = row_id()
-    return_id: int = Field(foreign_key="return_case.id", index=True)
-    order_line_id: int = Field(foreign_key="order_line.id", index=True)
+    return_id: int = Field(sa_type=BigInt, foreign_key="return_case.id", index=True)
+    order_line_id: int = Field(sa_type=BigInt, foreign_key="order_line.id", index=True)
     quantity: int
     reason: str
     comment: str = ""
@@ -70,12 +70,12 @@ class Label(Work, table=True):
     """The label of a return: bought by a job, at most once (`return_id` is unique), its bytes kept as bought."""
 
     __tablename__ = "label"
-    __table_args__ = (Index("ix_label_due", "next_at"),)
+    __table_args__ = (due_index("ix_label_due"),)
 
     id: int | None = row_id()
-    public_id: str = Field(default_factory=public_id, unique=True)
-    return_id: int = Field(foreign_key="return_case.id", unique=True)
-    connection_id: int | None = Field(default=None, foreign_key="connection.id")
+    public_id: str = Field(default_factory=opaque_id, unique=True)
+    return_id: int = Field(sa_type=BigInt, foreign_key="return_case.id", unique=True)
+    connection_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="connection.id")
     key: str = Field(unique=True, description="our reference towards the carrier; the same on every try")
     state: str = Field(default="wanted", description="wanted, buying, bought, ready, refused, unknown, voided")
     carrier: str = ""
@@ -98,10 +98,10 @@ class Refund(SQLModel, table=True):
     __table_args__ = (CheckConstraint("amount_minor > 0"),)
 
     id: int | None = row_id()
-    public_id: str = Field(default_factory=public_id, unique=True)
-    brand_id: int = Field(foreign_key="brand.id")
-    order_id: int = Field(foreign_key="shop_order.id", index=True)
-    return_id: int | None = Field(default=None, foreign_key="return_case.id", index=True)
+    public_id: str = Field(default_factory=opaque_id, unique=True)
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
+    order_id: int = Field(sa_type=BigInt, foreign_key="shop_order.id", index=True)
+    return_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="return_case.id", index=True)
     key: str = Field(unique=True)
     amount_minor: int
     currency: str

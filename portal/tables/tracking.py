@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from portal.tables.columns import BigInt, Json, public_id, row_id
+from portal.tables.columns import BigInt, Json, due_index, opaque_id, row_id
 
 
 class Connection(SQLModel, table=True):
@@ -15,15 +15,17 @@ class Connection(SQLModel, table=True):
     __tablename__ = "connection"
 
     id: int | None = row_id()
-    public_id: str = Field(default_factory=public_id, unique=True)
-    brand_id: int | None = Field(default=None, foreign_key="brand.id", description="None: shared by every brand")
+    public_id: str = Field(default_factory=opaque_id, unique=True)
+    brand_id: int | None = Field(
+        default=None, sa_type=BigInt, foreign_key="brand.id", description="None: every brand's"
+    )
     carrier: str = Field(index=True)
     name: str
     config: dict[str, Any] = Field(
         default_factory=dict, sa_type=Json, description="non-secret fields, base_url, environment"
     )
     secrets: bytes = Field(default=b"", sa_type=LargeBinary)
-    hook_token: str = Field(default_factory=public_id, unique=True)
+    hook_token: str = Field(default_factory=opaque_id, unique=True)
     state: str = Field(default="ok", description="ok, bad_credentials, disabled")
     state_text: str = ""
     paused_until: datetime | None = Field(default=None, description="a 429 pauses the whole credential")
@@ -40,7 +42,7 @@ class ConnectionUse(SQLModel, table=True):
 
     __tablename__ = "connection_use"
 
-    connection_id: int = Field(foreign_key="connection.id", primary_key=True)
+    connection_id: int = Field(sa_type=BigInt, foreign_key="connection.id", primary_key=True)
     period_seconds: int = Field(primary_key=True)
     period: int = Field(primary_key=True, sa_type=BigInt, description="floor(unix time / period_seconds)")
     calls: int = 0
@@ -69,16 +71,16 @@ class Shipment(SQLModel, table=True):
         UniqueConstraint("order_id", "carrier", "number_key"),
         Index("ix_shipment_number", "carrier", "number_key"),
         Index("ix_shipment_number_only", "number_key"),
-        Index("ix_shipment_due", "next_at"),
+        due_index("ix_shipment_due"),
         Index("ix_shipment_delay_at", "delay_at"),
     )
 
     id: int | None = row_id()
-    public_id: str = Field(default_factory=public_id, unique=True)
-    brand_id: int = Field(foreign_key="brand.id")
-    order_id: int = Field(foreign_key="shop_order.id", index=True)
-    return_id: int | None = Field(default=None, foreign_key="return_case.id", index=True)
-    connection_id: int | None = Field(default=None, foreign_key="connection.id")
+    public_id: str = Field(default_factory=opaque_id, unique=True)
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
+    order_id: int = Field(sa_type=BigInt, foreign_key="shop_order.id", index=True)
+    return_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="return_case.id", index=True)
+    connection_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="connection.id")
     source_id: str = ""
     carrier: str = Field(description="slug of an adapter, or the shop's own name of a carrier we cannot track")
     service: str = ""
@@ -122,8 +124,8 @@ class ShipmentItem(SQLModel, table=True):
 
     __tablename__ = "shipment_item"
 
-    shipment_id: int = Field(foreign_key="shipment.id", primary_key=True)
-    order_line_id: int = Field(foreign_key="order_line.id", primary_key=True)
+    shipment_id: int = Field(sa_type=BigInt, foreign_key="shipment.id", primary_key=True)
+    order_line_id: int = Field(sa_type=BigInt, foreign_key="order_line.id", primary_key=True)
     quantity: int
 
 
@@ -134,7 +136,7 @@ class Scan(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("shipment_id", "key"),)
 
     id: int | None = row_id()
-    shipment_id: int = Field(foreign_key="shipment.id")
+    shipment_id: int = Field(sa_type=BigInt, foreign_key="shipment.id")
     key: str
     at: datetime | None = None
     local: str

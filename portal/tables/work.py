@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from portal.tables.columns import BigInt, Json, Work, row_id
+from portal.tables.columns import BigInt, Json, Work, due_index, row_id
 
 
 class Inbox(Work, table=True):
@@ -15,12 +15,12 @@ class Inbox(Work, table=True):
     __tablename__ = "inbox"
     __table_args__ = (
         UniqueConstraint("connection_id", "hook_key"),
-        Index("ix_inbox_due", "next_at"),
+        due_index("ix_inbox_due"),
         Index("ix_inbox_received", "received_at"),
     )
 
     id: int | None = row_id()
-    connection_id: int = Field(foreign_key="connection.id")
+    connection_id: int = Field(sa_type=BigInt, foreign_key="connection.id")
     carrier: str
     via: str
     hook_key: str = Field(
@@ -37,14 +37,14 @@ class Outbox(Work, table=True):
     """One message about one fact to one person by one channel. `key` says the fact once."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_due", "next_at"), Index("ix_outbox_order", "order_id"))
+    __table_args__ = (due_index("ix_outbox_due"), Index("ix_outbox_order", "order_id"))
 
     id: int | None = row_id()
     key: str = Field(unique=True)
-    brand_id: int = Field(foreign_key="brand.id")
-    order_id: int = Field(foreign_key="shop_order.id")
-    shipment_id: int | None = Field(default=None, foreign_key="shipment.id")
-    return_id: int | None = Field(default=None, foreign_key="return_case.id")
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
+    order_id: int = Field(sa_type=BigInt, foreign_key="shop_order.id")
+    shipment_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="shipment.id")
+    return_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="return_case.id")
     event: str
     channel: str = "email"
     recipient: str

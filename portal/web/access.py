@@ -7,9 +7,10 @@ from typing import Literal
 from sqlmodel import col, select, update
 
 from portal.keys import new_token, token_hash
+from portal.refusal import Refusal
 from portal.settings import Settings
 from portal.tables import Agent, AgentSession, Order, ShopperSession
-from portal.web.answers import Cookie, Refusal, SignIn
+from portal.web.answers import Cookie, SignIn
 from portal.web.edge import Ask
 
 Trust = Literal["status", "email", "link"]
@@ -99,8 +100,8 @@ def agent(ask: Ask) -> SignedIn:
 def touch(ask: Ask) -> None:
     """Notes that an agent was here, at most once a minute, so that a day of reading is not a day of writes."""
     with ask.app.db.transaction() as tx:
-        stale = AgentSession.token_hash == ask.session, AgentSession.seen_at < ask.now - timedelta(minutes=1)
-        tx.exec(update(AgentSession).where(*stale).values(seen_at=ask.now))
+        stale = col(AgentSession.seen_at) < ask.now - timedelta(minutes=1)
+        tx.exec(update(AgentSession).where(col(AgentSession.token_hash) == ask.session, stale).values(seen_at=ask.now))
 
 
 def open_order(ask: Ask, order: Order, trust: Trust) -> Cookie:

@@ -1,4 +1,4 @@
-"""What a page may answer with, and how it refuses."""
+"""What a page may answer with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,20 +51,6 @@ class Blob:
     filename: str = ""
     inline: bool = False
     max_age: int = 0  # seconds a shared cache may keep it; 0: private, no-store
-
-
-class Refusal(Exception):
-    """A page says no. `code` names the words in templates/pages/refusal.html; `facts` fill them in.
-
-    Raising rolls the unit of work back.
-    """
-
-    def __init__(self, code: str, status: int = 409, *, wait_seconds: int | None = None, **facts: Any) -> None:
-        super().__init__(code)
-        self.code = code
-        self.status = status
-        self.wait_seconds = wait_seconds
-        self.facts = facts
 
 
 class SignIn(Exception):

@@ -28,8 +28,9 @@ from starlette.routing import Route
 from portal.app import App
 from portal.brands import host_name
 from portal.db import is_outage
+from portal.refusal import Refusal
 from portal.tables import Brand
-from portal.web.answers import Blob, Cookie, Data, Go, Refusal, Result, SignIn, View
+from portal.web.answers import Blob, Cookie, Data, Go, Result, SignIn, View
 from portal.web.csrf import is_own_site, token_matches
 
 log = structlog.get_logger("portal.web")
@@ -301,7 +302,7 @@ def own_path(path: object, otherwise: str) -> str:
 
 
 def lower_headers(headers: Headers) -> dict[str, str]:
-    """Header names in lower case; a name sent more than once keeps all its values, joined, so that it never verifies."""
+    """Names in lower case; a name sent more than once has its values joined, so that it never verifies."""
     joined: dict[str, str] = {}
     for name, value in headers.items():
         joined[name] = f"{joined[name]},{value}" if name in joined else value
