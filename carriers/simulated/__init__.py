@@ -1,0 +1,1 @@
+"""Carriers that exist only here: servers for the demo and for tests."""
