@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, SQLModel
@@ -53,11 +53,10 @@ def insert_once(tx: Session, table: type[SQLModel], values: Mapping[str, Any] | 
     """Inserts unless a unique key is already there. Returns how many rows are new."""
     dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
     rows = [dict(values)] if isinstance(values, Mapping) else values
-    new = 0
-    for row in rows:
-        result = tx.connection().execute(dialect.insert(table).values(**row).on_conflict_do_nothing())
-        new += _rowcount(result)
-    return new
+    columns = list(sa_inspect(table).primary_key)
+    # RETURNING counts what was really written; a row count is not kept for inserts on PostgreSQL.
+    statements = (dialect.insert(table).values(**row).on_conflict_do_nothing().returning(*columns) for row in rows)
+    return sum(len(tx.connection().execute(statement).all()) for statement in statements)
 
 
 def is_outage(error: BaseException) -> bool:
@@ -77,10 +76,6 @@ def is_outage(error: BaseException) -> bool:
         "DiskFull",
         "LockNotAvailable",
     }
-
-
-def _rowcount(result: CursorResult[Any]) -> int:
-    return max(result.rowcount, 0)
 
 
 def _engine(url: str, pool_size: int) -> Engine:
