@@ -1,0 +1,111 @@
+"""Whether this installation works: alive, ready to serve, and what waits or is broken. No personal data."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+from sqlmodel import Session
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from portal import migrate
+from portal.app import App
+from portal.tables import Connection, Heartbeat, Inbox, Label, Outbox, Shipment, UnmappedCode
+from portal.web.edge import unavailable
+
+log = structlog.get_logger("portal.health")
+
+_WORK = {"inbox": Inbox, "outbox": Outbox, "label": Label}
+
+
+def health_routes(app: App, threads: ThreadPoolExecutor) -> list[Route]:
+    """GET /health/live, /health/ready and /health."""
+
+    def in_thread(answer: Callable[[App], Response]) -> Callable[[Request], Any]:
+        async def endpoint(_: Request) -> Response:
+            return await asyncio.get_running_loop().run_in_executor(threads, answer, app)
+
+        return endpoint
+
+    return [
+        Route("/health/live", _live, methods=["GET"]),
+        Route("/health/ready", in_thread(ready), methods=["GET"]),
+        Route("/health", in_thread(health), methods=["GET"]),
+    ]
+
+
+async def _live(_: Request) -> Response:
+    """This process answers. Touches nothing else, so that a lost database does not get it restarted."""
+    return JSONResponse({"ok": True})
+
+
+def ready(app: App) -> Response:
+    """200 when requests can be served: the database answers and has the schema that this code knows."""
+    try:
+        fault = _fault(app)
+    except Exception as error:  # whatever is wrong with the database, the answer is "not ready"
+        log.warning("not_ready", kind=type(error).__name__)
+        fault = "database_unreachable"
+    if fault:
+        return JSONResponse({"ok": False, "fault": fault}, 503, {"Retry-After": "5"})
+    return JSONResponse({"ok": True})
+
+
+def health(app: App) -> Response:
+    """Counts for monitoring. 503 when not ready; dead rows and red connections are listed with 200, for people."""
+    answer = ready(app)
+    if answer.status_code != 200:
+        return answer
+    try:
+        with app.db.reading() as tx:
+            return JSONResponse({"ok": True} | report(tx, app.now()))
+    except Exception as error:  # lost between the two questions
+        log.warning("not_ready", kind=type(error).__name__)
+        return unavailable(as_json=True)
+
+
+def report(tx: Session, now: datetime) -> dict[str, Any]:
+    """What waits, what is dead, who is red, and when each job last ran. Ages in whole seconds."""
+    work = {name: _work(tx, table, now) for name, table in _WORK.items()}
+    due = tx.execute(
+        select(func.count(), func.min(Shipment.next_at)).where(Shipment.__table__.c.next_at <= now)  # type: ignore[attr-defined]
+    ).one()
+    connections = tx.execute(select(Connection.state, func.count()).group_by(Connection.state)).all()  # type: ignore[call-overload]
+    beats = tx.execute(select(Heartbeat.job, func.max(Heartbeat.at)).group_by(Heartbeat.job)).all()  # type: ignore[call-overload]
+    return {
+        "dead": sum(rows["dead"] for rows in work.values()),
+        "work": work,
+        "polls": {"due": due[0], "oldest_due_seconds": _age(due[1], now)},
+        "unmapped_codes": tx.execute(select(func.count()).select_from(UnmappedCode)).scalar_one(),
+        "connections": {state: count for state, count in connections},
+        "jobs": {job: {"seconds_ago": _age(at, now)} for job, at in beats},
+    }
+
+
+def _work(tx: Session, table: Any, now: datetime) -> dict[str, Any]:
+    columns = table.__table__.c
+    dead = tx.execute(select(func.count()).where(columns.dead_at.is_not(None))).scalar_one()
+    due, oldest = tx.execute(select(func.count(), func.min(columns.next_at)).where(columns.next_at <= now)).one()
+    return {"dead": dead, "due": due, "oldest_due_seconds": _age(oldest, now)}
+
+
+def _age(at: datetime | None, now: datetime) -> int | None:
+    return None if at is None else max(0, int((now - at).total_seconds()))
+
+
+def _fault(app: App) -> str:
+    current = migrate.current(app.db)
+    return "" if current == _head() else "not_migrated"
+
+
+@cache
+def _head() -> str:
+    return migrate.head()
