@@ -138,6 +138,13 @@ class FedEx:
         fields=(
             Field("client_id", "API key", "Of a project with the Track API at developer.fedex.com."),
             Field("client_secret", "Secret key", secret=True),
+            Field(
+                "webhook_secret",
+                "Webhook security token",
+                "26 to 100 characters, as entered in the webhook project at developer.fedex.com.",
+                secret=True,
+                required=False,
+            ),
             Field("account", "Account number", "Nine digits; not needed for tracking.", required=False),
             Field("environment", "Environment", "live or sandbox", required=False, default="live"),
         ),

@@ -228,6 +228,13 @@ class Ups:
         fields=(
             Field("client_id", "Client ID", "From the app that you made at developer.ups.com."),
             Field("client_secret", "Client secret", secret=True),
+            Field(
+                "webhook_secret",
+                "Track Alert credential",
+                "The text given to UPS when the numbers were subscribed.",
+                secret=True,
+                required=False,
+            ),
             Field("account", "Account number", "Six characters; only if UPS asks for it.", required=False),
             Field("environment", "Environment", "live or sandbox", required=False, default="live"),
         ),
@@ -279,8 +286,6 @@ class Ups:
             if "response" in answer or "errors" in answer:
                 errors = answer.get("response", answer)["errors"]
                 return Answer(errors=tuple(_fault(e, None) for e in _each(errors)))
-            if "activityStatus" in answer:
-                return _alert(answer)
         raise _refusal(answer, "trackResponse")
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:

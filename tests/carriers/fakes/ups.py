@@ -1,0 +1,84 @@
+"""UPS as its documents describe it, over real HTTP: token, track, and the answers that surprise."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import Any
+
+from tests.carriers.fakes.server import Answered, FakeServer, Received
+
+CLIENT_ID = "cid"
+CLIENT_SECRET = "sesame"
+CREDENTIALS = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "account": "A1B2C3"}
+
+
+class FakeUps(FakeServer):
+    """`parcels` holds a package object per number; a number that is not there is unknown, in a 200."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parcels: dict[str, dict[str, Any]] = {}
+        self.tokens_issued = 0
+        self.transactions: set[str] = set()
+        self._valid: set[str] = set()
+        self.routes = {
+            "POST /security/v1/oauth/token": self._token,
+            "GET /api/track/v1/details/(?P<number>[^/]+)": self._track,
+        }
+
+    def expire_tokens(self) -> None:
+        """Every token given out so far is refused from now on, long before its time."""
+        with self.lock:
+            self._valid.clear()
+
+    def calls(self, path: str) -> list[Received]:
+        return [r for r in self.requests if r.path.startswith(path)]
+
+    def _token(self, received: Received) -> Answered:
+        basic = b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
+        if received.headers.get("authorization") != f"Basic {basic}":
+            return errors(401, "10401", "ClientId is Invalid")
+        if received.form() != {"grant_type": "client_credentials"}:
+            return errors(400, "10400", "Invalid/Missing Authorization Header")
+        with self.lock:
+            self.tokens_issued += 1
+            token = f"tok-{self.tokens_issued}"
+            self._valid.add(token)
+        return Answered(
+            {
+                "token_type": "Bearer",
+                "issued_at": "1760000000000",
+                "client_id": CLIENT_ID,
+                "access_token": token,
+                "scope": "",
+                "expires_in": "14399",
+                "refresh_count": "0",
+                "status": "approved",
+            }
+        )
+
+    def _track(self, received: Received) -> Answered:
+        if received.headers.get("authorization", "").removeprefix("Bearer ") not in self._valid:
+            return errors(401, "250002", "Invalid Authentication Information.")
+        transaction = received.headers.get("transid", "")
+        if not transaction or transaction in self.transactions or not received.headers.get("transactionsrc"):
+            return errors(400, "VSS002", "Missing transId.")
+        self.transactions.add(transaction)
+        number = received.groups["number"]
+        if not 7 <= len(number) <= 34:
+            return errors(400, "TV1002", "Invalid inquiry number")
+        shipment: dict[str, Any] = {"inquiryNumber": number}
+        if number in self.parcels:
+            shipment["package"] = [self.parcels[number]]
+        else:
+            shipment["warnings"] = [{"code": "TW0001", "message": "Tracking Information Not Found"}]
+        return Answered({"trackResponse": {"shipment": [shipment]}})
+
+
+def errors(status: int, code: str, message: str) -> Answered:
+    return Answered({"response": {"errors": [{"code": code, "message": message}]}}, status)
+
+
+def too_many() -> Answered:
+    """The 429 that UPS sends; it carries no Retry-After."""
+    return errors(429, "10429", "Too Many Requests")

@@ -1,0 +1,306 @@
+"""FedEx over real HTTP against a local fake, and the readings that are its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carriers.adapters.fedex import AMBIGUOUS, CARRIER, CODES
+from carriers.auth import MemoryTokens
+from carriers.contract import Answer, Hook, Parcel, ZoneFrom
+from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited
+from carriers.http import Http, open_client, open_http
+from carriers.status import SUB_STATUSES, Status, status_of
+from tests.carriers.fakes.fedex import BATCH, CREDENTIALS, FakeFedEx, quota_used_up, signed
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NUMBER = "100000000001"
+TOKEN = "Aa1" * 10
+
+
+@pytest.fixture
+def fedex() -> Iterator[FakeFedEx]:
+    with FakeFedEx() as server:
+        server.parcels[NUMBER] = [result(scanEvents=[event()])]
+        yield server
+
+
+@pytest.fixture
+def http(fedex: FakeFedEx) -> Iterator[Http]:
+    with open_client() as client:
+        yield open_http(CARRIER, client=client, credentials=CREDENTIALS, tokens=MemoryTokens(), base=fedex.url)
+
+
+def event(at: str = "2026-11-19T02:01:00-06:00", code: str = "AR", **changed: Any) -> dict[str, Any]:
+    return {
+        "date": at,
+        "eventType": code,
+        "eventDescription": "Arrived at FedEx location",
+        "derivedStatusCode": "IT",
+        "scanLocation": {"city": "MEMPHIS", "stateOrProvinceCode": "TN", "postalCode": "38118", "countryCode": "US"},
+        **changed,
+    }
+
+
+def result(unique: str = f"12028~{NUMBER}~FDEG", **fields: Any) -> dict[str, Any]:
+    info = {"trackingNumber": NUMBER, "trackingNumberUniqueId": unique, "carrierCode": "FDXG"}
+    return {"trackingNumberInfo": info, **fields}
+
+
+def envelope(*results: object) -> bytes:
+    found = [{"trackingNumber": NUMBER, "trackResults": list(results)}]
+    return json.dumps({"output": {"completeTrackResults": found}}).encode()
+
+
+def parcel(**fields: Any) -> Parcel:
+    (only,) = CARRIER.parse(envelope(result(**{"scanEvents": [event()], **fields}))).parcels
+    return only
+
+
+def poll(http: Http, numbers: list[str]) -> Answer:
+    fetched = CARRIER.fetch(http, numbers)
+    return CARRIER.parse(fetched.body, fetched.status)
+
+
+def test_a_batch_is_one_call_and_an_unknown_number_is_inside_the_200(fedex: FakeFedEx, http: Http) -> None:
+    answer = poll(http, [NUMBER, "399"])
+    assert [p.number for p in answer.parcels] == [NUMBER]
+    assert answer.not_found == ("399",)
+    (call,) = fedex.calls("/track")
+    assert call.json()["includeDetailedScans"] is True
+    assert call.headers["x-customer-transaction-id"]
+
+
+def test_thirty_numbers_are_taken_and_the_thirty_first_is_refused(http: Http) -> None:
+    numbers = [f"{n:012d}" for n in range(BATCH + 1)]
+    assert CARRIER.about.batch_size == BATCH
+    assert len(poll(http, numbers[:BATCH]).not_found) == BATCH
+    assert not poll(http, numbers).not_found
+    assert poll(http, numbers).errors[0].number is None
+
+
+def test_many_calls_share_one_token(fedex: FakeFedEx, http: Http) -> None:
+    for _ in range(5):
+        poll(http, [NUMBER])
+    assert fedex.tokens_issued == 1
+
+
+def test_a_token_that_died_early_is_renewed_once_and_the_call_repeated(fedex: FakeFedEx, http: Http) -> None:
+    poll(http, [NUMBER])
+    fedex.expire_tokens()
+    assert poll(http, [NUMBER]).parcels
+    assert fedex.tokens_issued == 2
+
+
+def test_a_wrong_secret_is_the_operators_to_mend(fedex: FakeFedEx) -> None:
+    wrong = {**CREDENTIALS, "client_secret": "guess"}
+    with open_client() as client:
+        http = open_http(CARRIER, client=client, credentials=wrong, tokens=MemoryTokens(), base=fedex.url)
+        with pytest.raises(BadCredentials, match="client credentials were not valid"):
+            poll(http, [NUMBER])
+
+
+def test_a_closed_token_endpoint_is_left_alone_for_ten_minutes() -> None:
+    with FakeFedEx(clock=lambda: 0.0) as fedex, open_client() as client:
+
+        def poll_without_shared_tokens() -> None:
+            http = open_http(CARRIER, client=client, credentials=CREDENTIALS, tokens=MemoryTokens(), base=fedex.url)
+            poll(http, [NUMBER])
+
+        for _ in range(14):
+            poll_without_shared_tokens()
+        with pytest.raises(RateLimited) as raised:
+            poll_without_shared_tokens()
+    assert raised.value.after == timedelta(minutes=10)
+    assert fedex.tokens_issued == 14
+
+
+def test_a_used_up_quota_pauses_longer_than_a_busy_moment(fedex: FakeFedEx, http: Http) -> None:
+    poll(http, [NUMBER])
+    fedex.next_answers = [quota_used_up()]
+    with pytest.raises(RateLimited, match="Daily transaction quota exceeded") as raised:
+        poll(http, [NUMBER])
+    assert raised.value.after == timedelta(hours=1)
+
+
+def test_a_reused_number_is_its_newest_parcel_in_whatever_order() -> None:
+    old = result(
+        f"2458544000~{NUMBER}~FX",
+        scanEvents=[event("2019-03-04T09:00:00-05:00", "DL")],
+        dateAndTimes=[{"type": "SHIP", "dateTime": "2019-03-01T00:00:00-06:00"}],
+    )
+    new = result(scanEvents=[event(code="OC")], dateAndTimes=[{"type": "SHIP", "dateTime": "2026-11-18"}])
+    for results in ((old, new), (new, old)):
+        (only,) = CARRIER.parse(envelope(*results)).parcels
+        assert only.status is Status.INFO_RECEIVED
+
+
+def test_a_late_scan_of_the_old_parcel_does_not_make_it_the_newest() -> None:
+    shipped = "2019-03-01T00:00:00-06:00"
+    old = result(
+        scanEvents=[event("2026-11-20T09:00:00-05:00", "DL")], dateAndTimes=[{"type": "SHIP", "dateTime": shipped}]
+    )
+    new = result(
+        scanEvents=[event("2026-11-19T09:00:00-05:00", "PU")], dateAndTimes=[{"type": "SHIP", "dateTime": "2026-11-18"}]
+    )
+    (only,) = CARRIER.parse(envelope(old, new)).parcels
+    assert only.status is Status.PICKED_UP
+
+
+def test_an_error_beside_a_parcel_is_kept_and_takes_nothing_away() -> None:
+    error = {"code": "TRACKING.TRACKINGNUMBER.EMPTY", "message": "Please provide tracking number."}
+    answer = CARRIER.parse(envelope(result(scanEvents=[event()], error=error)))
+    assert len(answer.parcels) == 1
+    assert [(f.number, f.code) for f in answer.errors] == [(NUMBER, "TRACKING.TRACKINGNUMBER.EMPTY")]
+
+
+@given(st.permutations(range(6)))
+def test_scans_come_oldest_first_whatever_their_order(order: list[int]) -> None:
+    events = [event(f"2026-11-{10 + n}T0{n}:00:00-0{n}:00", "AR") for n in order]
+    scans = parcel(scanEvents=events).scans
+    assert [s.local[:10] for s in scans] == [f"2026-11-{10 + n}" for n in range(6)]
+
+
+def test_a_scan_without_offset_is_never_stamped_as_utc() -> None:
+    (scan,) = parcel(scanEvents=[event("2024-08-15T00:00:00", "PU")]).scans
+    assert (scan.at, scan.local, scan.zone_from) == (None, "2024-08-15T00:00:00", ZoneFrom.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("window", "start", "end"),
+    [
+        (("2026-11-20T08:00:00", "2026-11-20T00:00:00-06:00"), date(2026, 11, 20), date(2026, 11, 20)),
+        (("2026-11-20T20:00:00-06:00", "2026-11-21"), date(2026, 11, 20), date(2026, 11, 21)),
+        ((None, "2026-11-21T00:00:00-06:00"), date(2026, 11, 21), date(2026, 11, 21)),
+        (
+            ("2026-11-20T13:15:00-05:00", "2026-11-20T17:15:00-05:00"),
+            datetime(2026, 11, 20, 18, 15, tzinfo=UTC),
+            datetime(2026, 11, 20, 22, 15, tzinfo=UTC),
+        ),
+        (("soon", "2026-11-21"), date(2026, 11, 21), date(2026, 11, 21)),
+    ],
+)
+def test_a_window_is_as_exact_as_its_vaguest_edge(window: tuple[str, str], start: object, end: object) -> None:
+    estimated = parcel(estimatedDeliveryTimeWindow={"window": {"begins": window[0], "ends": window[1]}}).estimated
+    assert estimated
+    assert (estimated.start, estimated.end) == (start, end)
+
+
+def test_an_empty_window_gives_way_to_the_estimated_date_and_that_to_the_usual_time() -> None:
+    usual = {"window": {"ends": "2026-11-22T00:00:00-06:00"}}
+    stated = [{"type": "ESTIMATED_DELIVERY", "dateTime": "2026-11-20T20:00:00"}]
+    empty: dict[str, object] = {"window": {}}
+    both = parcel(estimatedDeliveryTimeWindow=empty, standardTransitTimeWindow=usual, dateAndTimes=stated).estimated
+    assert both
+    assert (both.start, both.source) == (date(2026, 11, 20), "ESTIMATED_DELIVERY")
+    last = parcel(estimatedDeliveryTimeWindow=empty, standardTransitTimeWindow=usual).estimated
+    assert last
+    assert (last.start, last.source) == (date(2026, 11, 22), "standardTransitTimeWindow")
+    assert parcel().estimated is None
+
+
+def test_delivered_at_is_the_scan_or_a_stated_instant_but_never_a_bare_date() -> None:
+    delivered = {"latestStatusDetail": {"code": "DL"}}
+    scanned = parcel(**delivered, scanEvents=[event("2026-11-19T12:41:57-05:00", "DL")])
+    assert scanned.delivered_at == datetime(2026, 11, 19, 17, 41, 57, tzinfo=UTC)
+    for stated, instant in (
+        ("2026-11-19T12:41:57-05:00", datetime(2026, 11, 19, 17, 41, 57, tzinfo=UTC)),
+        ("2026-11-19T00:00:00-06:00", None),
+        ("2026-11-19T12:41:57", None),
+    ):
+        dates = [{"type": "ACTUAL_DELIVERY", "dateTime": stated}]
+        assert parcel(**delivered, scanEvents=[], dateAndTimes=dates).delivered_at == instant
+
+
+def test_codes_with_several_meanings_are_decided_by_the_derived_code_or_not_at_all() -> None:
+    def read(code: str, derived: str) -> Status | None:
+        return parcel(scanEvents=[event(code=code, derivedStatusCode=derived)]).scans[0].status
+
+    assert read("CA", "CA") is Status.CANCELLED
+    assert read("CA", "IT") is Status.IN_TRANSIT
+    for code in AMBIGUOUS:
+        assert code not in CODES
+        assert read(code, "") is None
+    assert read("SP", "SP") is None
+
+
+def test_words_never_decide_where_a_code_is_unknown() -> None:
+    (scan,) = parcel(scanEvents=[event(code="ZQ", derivedStatusCode="DL", eventDescription="Delivered")]).scans
+    assert (scan.status, scan.code) == (None, "ZQ")
+
+
+def test_a_delay_tells_weather_by_its_type_and_not_by_its_words() -> None:
+    snow = event(code="DY", delayDetail={"type": "WEATHER", "subType": "SNOW", "status": "DELAYED"})
+    assert parcel(scanEvents=[snow]).scans[0].sub_status == "exception.weather"
+    assert parcel(scanEvents=[event(code="DY", eventDescription="Snow")]).scans[0].sub_status == "exception.capacity"
+    arrived = event(code="AR", delayDetail={"type": "WEATHER"})
+    assert parcel(scanEvents=[arrived]).scans[0].sub_status == "in_transit.arrived_hub"
+
+
+def test_a_return_is_known_by_its_authorisation() -> None:
+    assert parcel(returnDetail={"authorizationName": "Warehouse"}).is_return
+    assert not parcel(returnDetail={}).is_return
+
+
+@pytest.mark.parametrize("encoding", ["hex", "base64"])
+def test_a_true_signature_opens_and_one_changed_byte_does_not(encoding: str) -> None:
+    body = envelope(result(scanEvents=[event()]))
+    headers = signed(body, TOKEN, encoding)
+    CARRIER.verify(Hook(body, headers), TOKEN, NOW)
+    for broken, given_headers, secret in (
+        (body.replace(b"MEMPHIS", b"MEMPHIT"), headers, TOKEN),
+        (body, {}, TOKEN),
+        (body, headers, TOKEN + "x"),
+        (body, signed(body, "", encoding), ""),
+        (body, {"fdx-signature": f"{headers['fdx-signature']},{headers['fdx-signature']}"}, TOKEN),
+    ):
+        with pytest.raises(BadSignature):
+            CARRIER.verify(Hook(broken, given_headers), secret, NOW)
+
+
+def test_both_envelopes_of_a_webhook_are_the_polled_scan() -> None:
+    polled = CARRIER.parse(envelope(result(scanEvents=[event()]))).parcels
+    bare = json.dumps({"trackResults": [result(scanEvents=[event()])]}).encode()
+    for body in (bare, envelope(result(scanEvents=[event()]))):
+        pushed = CARRIER.parse_hook(body).parcels
+        assert pushed == polled
+        assert pushed[0].scans[0].key() == polled[0].scans[0].key()
+
+
+def test_a_bare_envelope_may_hold_several_numbers_and_two_uses_of_one() -> None:
+    other = {"trackingNumberInfo": {"trackingNumber": "200000000002"}, "scanEvents": [event(code="OD")]}
+    older = result(scanEvents=[event("2019-03-04T09:00:00-05:00", "DL")])
+    newer = result(scanEvents=[event(code="PU")])
+    body = json.dumps({"trackResults": [older, other, newer]}).encode()
+    assert [(p.number, p.status) for p in CARRIER.parse_hook(body).parcels] == [
+        (NUMBER, Status.PICKED_UP),
+        ("200000000002", Status.OUT_FOR_DELIVERY),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"output": {"transactionShipments": []}}, "buying a label"),
+        ({"output": {"documents": ["JVBERi0="]}}, "proof of delivery"),
+        ({"TrackPackagesResponse": {}}, "public tracking page"),
+        ({"output": []}, "not tracking data of FedEx|object was expected"),
+        ({"hello": 1}, "not tracking data of FedEx"),
+    ],
+)
+def test_another_body_is_refused_by_its_name(body: object, named: str) -> None:
+    for read in (CARRIER.parse, CARRIER.parse_hook):
+        with pytest.raises(BadPayload, match=named) as raised:
+            read(json.dumps(body).encode())
+        assert "\n" not in str(raised.value)
+
+
+def test_every_mapped_code_is_a_word_of_the_vocabulary() -> None:
+    for word in CODES.values():
+        assert (status_of(word) if word in SUB_STATUSES else Status(word)) in Status

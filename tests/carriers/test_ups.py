@@ -1,0 +1,292 @@
+"""UPS over real HTTP against a local fake, and the readings that are its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carriers.adapters.ups import ACTIVITY_CODES, CARRIER, STATUS_CODES
+from carriers.auth import MemoryTokens
+from carriers.contract import Hook, Parcel, Scan, ZoneFrom
+from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited
+from carriers.http import Http, open_client, open_http
+from carriers.status import SUB_STATUSES, Status, status_of
+from tests.carriers.fakes.server import Answered
+from tests.carriers.fakes.ups import CREDENTIALS, FakeUps, errors, too_many
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NUMBER = "1Z0000000000000001"
+
+
+@pytest.fixture
+def ups() -> Iterator[FakeUps]:
+    with FakeUps() as server:
+        server.parcels[NUMBER] = {"trackingNumber": NUMBER, "activity": [activity()]}
+        yield server
+
+
+@pytest.fixture
+def http(ups: FakeUps) -> Iterator[Http]:
+    with open_client() as client:
+        yield open_http(CARRIER, client=client, credentials=CREDENTIALS, tokens=MemoryTokens(), base=ups.url)
+
+
+def activity(**changed: Any) -> dict[str, Any]:
+    return {
+        "location": {"address": {"city": "CHARLOTTE", "stateProvince": "NC", "countryCode": "US", "country": "US"}},
+        "status": {"type": "I", "code": "OT", "statusCode": "021", "description": "Out For Delivery"},
+        "date": "20261120",
+        "time": "024700",
+        "gmtDate": "20261120",
+        "gmtTime": "74700",
+        "gmtOffset": "-05:00",
+        **changed,
+    }
+
+
+def alert(**changed: Any) -> dict[str, Any]:
+    return {
+        "trackingNumber": NUMBER,
+        "localActivityDate": "20261120",
+        "localActivityTime": "024700",
+        "gmtActivityDate": "20261120",
+        "gmtActivityTime": "074700",
+        "activityLocation": {"city": "Charlotte", "stateProvince": "NC", "postalCode": "", "country": "US"},
+        "activityStatus": {"type": "I", "code": "OT", "description": "Out for Delivery", "descriptionCode": "021"},
+        **changed,
+    }
+
+
+def package(**fields: Any) -> Parcel:
+    body = {"trackResponse": {"shipment": [{"inquiryNumber": NUMBER, "package": [fields]}]}}
+    (parcel,) = CARRIER.parse(json.dumps(body).encode()).parcels
+    return parcel
+
+
+def scan(**changed: Any) -> Scan:
+    (only,) = package(activity=[activity(**changed)]).scans
+    return only
+
+
+def poll(http: Http, number: str = NUMBER) -> Any:
+    fetched = CARRIER.fetch(http, [number])
+    return CARRIER.parse(fetched.body, fetched.status)
+
+
+def test_a_number_is_fetched_and_read(http: Http) -> None:
+    (parcel,) = poll(http).parcels
+    assert (parcel.number, parcel.status) == (NUMBER, Status.OUT_FOR_DELIVERY)
+    assert parcel.scans[0].at == datetime(2026, 11, 20, 7, 47, tzinfo=UTC)
+
+
+def test_many_calls_share_one_token(ups: FakeUps, http: Http) -> None:
+    for _ in range(5):
+        poll(http)
+    assert ups.tokens_issued == 1
+    assert ups.calls("/security")[0].headers["x-merchant-id"] == "A1B2C3"
+
+
+def test_every_call_names_its_source_and_has_its_own_transaction_id(ups: FakeUps, http: Http) -> None:
+    poll(http)
+    poll(http)
+    calls = ups.calls("/api/track")
+    assert len({call.headers["transid"] for call in calls}) == 2
+    assert {call.headers["transactionsrc"] for call in calls} == {"doorstep"}
+
+
+def test_a_token_that_died_early_is_renewed_once_and_the_call_repeated(ups: FakeUps, http: Http) -> None:
+    poll(http)
+    ups.expire_tokens()
+    assert poll(http).parcels
+    assert ups.tokens_issued == 2
+
+
+def test_a_call_refused_with_a_fresh_token_is_not_repeated_for_ever(ups: FakeUps, http: Http) -> None:
+    poll(http)
+    ups.next_answers = [errors(401, "250002", "Invalid Authentication Information.")] * 9
+    with pytest.raises(BadCredentials):
+        poll(http)
+    assert len(ups.next_answers) >= 7
+
+
+def test_a_wrong_secret_is_the_operators_to_mend(ups: FakeUps) -> None:
+    wrong = {**CREDENTIALS, "client_secret": "guess"}
+    with open_client() as client:
+        http = open_http(CARRIER, client=client, credentials=wrong, tokens=MemoryTokens(), base=ups.url)
+        with pytest.raises(BadCredentials, match="ClientId is Invalid"):
+            poll(http)
+
+
+def test_an_unknown_number_is_a_200_and_still_not_found(http: Http) -> None:
+    answer = poll(http, "1Z0000000000000009")
+    assert answer.not_found == ("1Z0000000000000009",)
+    assert not answer.parcels
+    assert not answer.errors
+
+
+def test_an_invalid_number_is_an_error_and_not_a_lost_parcel(http: Http) -> None:
+    answer = poll(http, "1Z")
+    assert [fault.code for fault in answer.errors] == ["TV1002"]
+    assert not answer.not_found
+
+
+def test_a_number_from_outside_stays_one_path_segment(ups: FakeUps, http: Http) -> None:
+    poll(http, "1Z/../../x?y=1#z")
+    assert ups.calls("/api/track")[0].path == "/api/track/v1/details/1Z%2F..%2F..%2Fx%3Fy%3D1%23z"
+
+
+def test_too_many_requests_pause_the_credential(ups: FakeUps, http: Http) -> None:
+    poll(http)
+    ups.next_answers = [too_many()]
+    with pytest.raises(RateLimited) as raised:
+        poll(http)
+    assert raised.value.code == "10429"
+    assert raised.value.after == timedelta(seconds=60)
+
+
+def test_a_login_page_instead_of_an_answer_is_not_understood(ups: FakeUps, http: Http) -> None:
+    poll(http)
+    ups.next_answers = [Answered(b"<html>sign in</html>")]
+    with pytest.raises(BadPayload, match="HTML"):
+        poll(http)
+
+
+@given(
+    at=st.datetimes(min_value=datetime(2001, 1, 2), max_value=datetime(2099, 12, 30)),  # noqa: DTZ001 - made aware below
+    quarters=st.integers(-48, 56),
+    dotted=st.booleans(),
+)
+def test_the_instant_survives_lost_zeros_and_every_offset(at: datetime, quarters: int, dotted: bool) -> None:
+    at = at.replace(microsecond=0, tzinfo=UTC)
+    local = at.astimezone(timezone(timedelta(minutes=15 * quarters)))
+    offset = local.isoformat()[-6:]
+    read = scan(
+        date=local.strftime("%Y%m%d"),
+        time=local.strftime("%H%M%S").lstrip("0") or "0",
+        gmtDate=at.strftime("%Y%m%d"),
+        gmtTime=at.strftime("%H%M%S").lstrip("0") or "0",
+        gmtOffset=offset.replace(":", ".") if dotted else offset,
+    )
+    assert read.at == at
+    assert read.local == local.replace(tzinfo=None).isoformat()
+    assert read.offset == offset
+    without_gmt = scan(
+        date=local.strftime("%Y%m%d"), time=local.strftime("%H%M%S"), gmtDate="", gmtTime="", gmtOffset=offset
+    )
+    assert without_gmt.key() == read.key()
+
+
+def test_gmt_time_written_with_colons_is_read_too() -> None:
+    assert scan(gmtTime="07:47:00").at == datetime(2026, 11, 20, 7, 47, tzinfo=UTC)
+
+
+def test_a_local_time_alone_is_never_stamped_as_utc() -> None:
+    read = scan(gmtDate=None, gmtTime=None, gmtOffset=None)
+    assert (read.at, read.offset, read.zone_from) == (None, None, ZoneFrom.UNKNOWN)
+    assert read.local == "2026-11-20T02:47:00"
+
+
+def test_an_instant_that_no_offset_explains_keeps_both_and_claims_no_offset() -> None:
+    read = scan(gmtTime="074733")
+    assert read.at == datetime(2026, 11, 20, 7, 47, 33, tzinfo=UTC)
+    assert (read.local, read.offset) == ("2026-11-20T02:47:00", None)
+
+
+def test_an_instant_without_local_time_is_told_in_its_offset() -> None:
+    read = scan(date="", time="")
+    assert (read.local, read.offset) == ("2026-11-20T02:47:00", "-05:00")
+
+
+def test_digits_decide_before_letters_and_letters_refine_on_the_way() -> None:
+    refused = {"type": "X", "code": "OT", "statusCode": "064", "description": ""}
+    assert scan(status=refused).sub_status == "exception.refused"
+    departed = {"type": "I", "code": "DP", "statusCode": "005", "description": ""}
+    assert scan(status=departed).sub_status == "in_transit.departed_hub"
+    assert scan(status={"type": "I", "code": "??", "statusCode": "005"}).status is Status.IN_TRANSIT
+
+
+def test_type_d_alone_is_not_delivered() -> None:
+    assert scan(status={"type": "D", "code": "ZQ", "statusCode": "999", "description": "Delivered"}).status is None
+
+
+def test_digits_may_come_as_text_or_as_a_number_without_zeros() -> None:
+    for digits in ("011", "11", 11):
+        assert scan(status={"code": "ZQ", "statusCode": digits}).status is Status.DELIVERED
+
+
+def test_a_delay_after_delivery_does_not_move_the_delivery() -> None:
+    delivered = activity(status={"code": "FS", "statusCode": "011"}, gmtTime="200000", time="150000")
+    photo = activity(status={"code": "ZQ", "statusCode": "155"}, gmtTime="210000", time="160000")
+    parcel = package(activity=[photo, delivered])
+    assert parcel.status is Status.DELIVERED
+    assert parcel.delivered_at == datetime(2026, 11, 20, 20, tzinfo=UTC)
+
+
+def test_hours_of_a_window_wait_for_the_depots_offset() -> None:
+    slot = {"type": "EDW", "startTime": "140000", "endTime": "180000"}
+    dates = [{"type": "SDD", "date": "20261120"}]
+    on_the_day = package(activity=[activity()], deliveryDate=dates, deliveryTime=slot).estimated
+    assert on_the_day
+    assert on_the_day.start == datetime(2026, 11, 20, 19, tzinfo=UTC)
+    departed = activity(status={"code": "DP", "statusCode": "005"})
+    before = package(activity=[departed], deliveryDate=dates, deliveryTime=slot).estimated
+    assert before
+    assert before.start == before.end == NOW.date()
+
+
+def test_a_new_date_replaces_the_old_and_nonsense_is_no_date() -> None:
+    both = [{"type": "RDD", "date": "20261122"}, {"type": "SDD", "date": "20261120"}]
+    estimated = package(activity=[activity()], deliveryDate=both).estimated
+    assert estimated
+    assert (estimated.start.isoformat(), estimated.source) == ("2026-11-22", "RDD")
+    assert package(activity=[], deliveryDate=[{"type": "SDD", "date": "string"}]).estimated is None
+
+
+def test_an_alert_and_the_polled_activity_are_the_same_scan() -> None:
+    (pushed,) = CARRIER.parse_hook(json.dumps(alert()).encode()).parcels
+    assert pushed.scans[0].key() == scan().key()
+
+
+def test_an_alert_is_opened_by_its_credential_alone() -> None:
+    body = json.dumps(alert()).encode()
+    CARRIER.verify(Hook(body, {"credential": "agreed"}), "agreed", NOW)
+    for headers, secret in (
+        ({"credential": "guessed"}, "agreed"),
+        ({"credential": "agreed,agreed"}, "agreed"),
+        ({"credential": ""}, ""),
+        ({}, "agreed"),
+    ):
+        with pytest.raises(BadSignature):
+            CARRIER.verify(Hook(body, headers), secret, NOW)
+
+
+def test_a_repeated_alert_has_the_same_key_and_another_has_not() -> None:
+    first, second = (json.dumps(alert(localActivityTime=t)).encode() for t in ("024700", "024701"))
+    assert CARRIER.hook_key(Hook(first, {})) == CARRIER.hook_key(Hook(first, {"credential": "x"}))
+    assert CARRIER.hook_key(Hook(first, {})) != CARRIER.hook_key(Hook(second, {}))
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({"validTrackingNumbers": [NUMBER]}, "Track Alert subscription"),
+        ({"ShipmentResponse": {}}, "buying a label"),
+        ({"hello": 1}, "not tracking data of UPS"),
+    ],
+)
+def test_another_body_is_refused_by_its_name(body: object, named: str) -> None:
+    for read in (CARRIER.parse, CARRIER.parse_hook):
+        with pytest.raises(BadPayload, match=named) as raised:
+            read(json.dumps(body).encode())
+        assert "\n" not in str(raised.value)
+
+
+def test_every_mapped_code_is_a_word_of_the_vocabulary() -> None:
+    for word in {**STATUS_CODES, **ACTIVITY_CODES}.values():
+        assert (status_of(word) if word in SUB_STATUSES else Status(word)) in Status
