@@ -10,9 +10,8 @@ _MAX_ADDRESS = 254
 _LOCAL = re.compile(r"[^\s\x00-\x20\x7f-\xa0\"(),:;<>@\[\]\\]+")
 _DOMAIN_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _LINE_BREAKERS = frozenset("\u2028\u2029")
-_INVISIBLE = frozenset("\u200b\u200e\u200f\u2060\ufeff") | {
-    chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
-}
+# Zero-width characters and direction overrides: they hide or turn round what stands beside them.
+_INVISIBLE = frozenset("\u200b\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def clean_address(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email import policy
@@ -57,7 +57,7 @@ class Email:
     def open(self, settings: Settings) -> Iterator[Relay]:
         """A relay for one batch, with an event loop of its own: call from a thread that runs none."""
         with asyncio.Runner() as runner:
-            relay = Relay(settings, self._patience, self._tls, runner.run)
+            relay = Relay(settings, self._patience, self._tls, runner)
             try:
                 yield relay
             finally:
@@ -68,22 +68,18 @@ class Relay:
     """An SMTP connection that is made at the first message and again after it is lost."""
 
     def __init__(
-        self,
-        settings: Settings,
-        patience: Patience,
-        tls: ssl.SSLContext | None,
-        run: Callable[[Awaitable[Sent]], Sent] | Callable[..., Sent],
+        self, settings: Settings, patience: Patience, tls: ssl.SSLContext | None, runner: asyncio.Runner
     ) -> None:
         self._settings = settings
         self._patience = patience
         self._tls = tls
-        self._run = run
+        self._runner = runner
         self._smtp: aiosmtplib.SMTP | None = None
 
     def send(self, message: Message) -> Sent:
         """Hands one message over. Raises SendLater or SendNever."""
         mime = build_mime(message)
-        return self._run(self._send(message, mime))
+        return self._runner.run(self._send(message, mime))
 
     async def _send(self, message: Message, mime: bytes) -> Sent:
         smtp = await self._connected()
@@ -149,8 +145,9 @@ class Relay:
         smtp, self._smtp = self._smtp, None
         if smtp is None:
             return
-        with suppress(SMTPException, OSError, TimeoutError):
-            await smtp.quit(timeout=2)
+        if smtp.is_connected:
+            with suppress(SMTPException, OSError, TimeoutError):
+                await smtp.quit(timeout=2)
         smtp.close()
 
 
@@ -162,9 +159,7 @@ async def _connect(smtp: aiosmtplib.SMTP) -> None:
     except (SMTPConnectError, SMTPTimeoutError, SMTPServerDisconnected, SMTPResponseException, OSError) as error:
         raise _relay_trouble("it does not answer", error) from None
     except (SMTPNotSupported, SMTPException) as error:
-        raise _relay_trouble(
-            "it offers no STARTTLS; mail is never sent in clear unless smtp_tls is none", error
-        ) from None
+        raise _relay_trouble("no STARTTLS, and mail never goes in clear unless smtp_tls is none", error) from None
     except BaseException:
         smtp.close()
         raise
@@ -221,6 +216,7 @@ def build_mime(message: Message) -> bytes:
         message.list_id,
         message.message_id,
         message.language,
+        *(file.name for file in message.attachments),
     ):
         if breaks_a_header(text):
             raise SendNever("a header holds a line break or control character")
