@@ -262,9 +262,10 @@ def _event_answer(event: Mapping[str, Any]) -> Answer:
     result = event.get("result")
     if not isinstance(result, dict):
         raise BadPayload("easypost: an entry of the event log, without the tracker it was about")
-    if result.get("object", "Tracker") != "Tracker":
-        return Answer()
-    return Answer((_parcel(result),))
+    if result.get("object") == "Tracker" or "tracking_details" in result:
+        return Answer((_parcel(result),))
+    text(result["object"])  # a result that does not say what it is, is a surprise
+    return Answer()
 
 
 def _newest(trackers: Iterable[Mapping[str, Any]]) -> tuple[Parcel, ...]:
@@ -272,7 +273,7 @@ def _newest(trackers: Iterable[Mapping[str, Any]]) -> tuple[Parcel, ...]:
     chosen: dict[str, Mapping[str, Any]] = {}
     for tracker in trackers:
         number = text(tracker["tracking_code"])
-        if number not in chosen or text(tracker.get("created_at")) > text(chosen[number].get("created_at")):
+        if number not in chosen or text(tracker["created_at"]) > text(chosen[number]["created_at"]):
             chosen[number] = tracker
     return tuple(_parcel(tracker) for tracker in chosen.values())
 
