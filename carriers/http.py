@@ -17,6 +17,7 @@ import orjson
 
 from carriers.contract import Authorises, Carrier
 from carriers.errors import BadCredentials, Forbidden, OutcomeUnknown, RateLimited, Unavailable
+from carriers.wire import DeadlineTransport, deadline
 
 if TYPE_CHECKING:
     from carriers.auth import Tokens
@@ -61,6 +62,7 @@ class Http:
     auth: httpx.Auth | None = field(default=None, repr=False)
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     deadline: timedelta = DEADLINE
+    timeout: httpx.Timeout = field(default_factory=lambda: TIMEOUT, repr=False)
 
     def get(self, path: str, **options: Any) -> Reply:
         """GET. Options: params, headers, public (send no credentials, for documents on another host)."""
@@ -103,7 +105,7 @@ class Http:
                 **(headers or {}),
                 "Accept-Encoding": "gzip",  # the only coding that _inflate opens, with a cap
             },
-            timeout=TIMEOUT,
+            timeout=self.timeout,
         )
         auth = None if public else self.auth
         reply = self._exchange(request, auth, buys)
@@ -113,7 +115,7 @@ class Http:
 
     def _exchange(self, request: httpx.Request, auth: httpx.Auth | None, buys: bool) -> Reply:
         until = time.monotonic() + self.deadline.total_seconds()
-        with _lost(buys):
+        with _lost(buys), deadline(until):
             response = self.client.send(request, auth=auth, stream=True, follow_redirects=False)
             try:
                 body = b"".join(_inflate(response, until))
@@ -146,12 +148,12 @@ def open_http(
 
 
 def open_client() -> httpx.Client:
-    """The one client of a process: no environment proxies, no redirects, few connections."""
+    """The one client of a process: no environment proxies, no redirects, few connections, a deadline for each call."""
     return httpx.Client(
+        transport=DeadlineTransport(),
         trust_env=False,
         follow_redirects=False,
         timeout=TIMEOUT,
-        limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
         headers={"User-Agent": "Doorstep"},
     )
 

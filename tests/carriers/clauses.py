@@ -165,6 +165,7 @@ def a_code_never_seen_is_not_guessed(case: Case, parse: Parse, about: About) -> 
     """With every code replaced by one that nobody knows, nothing has a status, and the codes are listed."""
     known = {part for code in about.codes for part in (code, *code.split("/"))}
     known |= {scan.code for parcel in parse(case.body).parcels for scan in parcel.scans}
+    known |= {code.lstrip("0") for code in known}  # numbers lose their leading zeros
     renamed = _renamed(json.loads(case.body), known - {""})
     try:
         answer = parse(json.dumps(renamed).encode())
