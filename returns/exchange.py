@@ -49,7 +49,7 @@ class NoExchange(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """`quantity` units for as many of `wanted`. What comes in and goes out is equal: see `balance`.
+    """`quantity` units for as many of `wanted`. Worth + payment = value + refund, always.
 
     `worth` is what was paid for the units that come back. At most one of `shopper_pays` and `shopper_gets` is not zero.
     """
@@ -65,11 +65,6 @@ class Exchange:
     def value(self) -> Money:
         """What the new goods count for."""
         return self.worth + self.shopper_pays - self.shopper_gets
-
-    @property
-    def balance(self) -> Money:
-        """Zero, always: goods back + payment - goods out - refund."""
-        return self.worth + self.shopper_pays - self.value - self.shopper_gets
 
 
 @dataclass(frozen=True, slots=True)

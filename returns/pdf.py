@@ -52,7 +52,7 @@ class Limits:
 class Press:
     """A pool of warm workers. Threads may share it; each job has a worker to itself. Close it when done."""
 
-    def __init__(self, workers: int = 1, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
+    def __init__(self, workers: int = 1, limits: Limits = Limits()) -> None:
         self._limits = limits
         self._size = workers
         self._idle: LifoQueue[_Worker | None] = LifoQueue()
@@ -106,7 +106,7 @@ class Press:
         return pdf
 
 
-def render(html: str, assets: Mapping[str, bytes], limits: Limits = Limits()) -> bytes:  # noqa: B008  frozen
+def render(html: str, assets: Mapping[str, bytes], limits: Limits = Limits()) -> bytes:
     """One document as PDF, by a worker started for it. For more than one keep a Press."""
     with Press(1, limits) as press:
         return press.html(html, assets)
@@ -255,7 +255,10 @@ def _attempt(kind: str, payload: Any, fonts: object) -> tuple[bytes, bytes]:
     from returns.slip import CannotPrint
 
     try:
-        return b"+", _print_sheet(payload, fonts) if kind == "sheet" else _print_html(*payload, fonts)
+        if kind == "sheet":
+            return b"+", _print_sheet(payload, fonts)
+        html, assets = payload
+        return b"+", _print_html(html, assets, fonts)
     except (CannotPrint, PdfFailed) as error:
         return b"-", str(error).encode()
     except FatalURLFetchingError as error:
@@ -267,7 +270,7 @@ def _attempt(kind: str, payload: Any, fonts: object) -> tuple[bytes, bytes]:
 
 
 def _print_html(html: str, assets: Mapping[str, bytes], fonts: object) -> bytes:
-    """No base URL, no style sheets, attachments or metadata from elsewhere: those parameters were ways around a fetcher."""
+    """No base URL, no style sheets, attachments or metadata from elsewhere: those were ways around a fetcher."""
     from weasyprint import HTML
 
     document = HTML(string=html, base_url=None, url_fetcher=_fetcher(assets))
@@ -293,88 +296,113 @@ def _fetcher(assets: Mapping[str, bytes]) -> Any:
 
 
 def _print_sheet(sheet: Sheet, fonts: object) -> bytes:
-    from returns.slip import CarrierLabel, draw
+    from returns.slip import CarrierLabel, Size, draw
 
     if not isinstance(sheet.label, CarrierLabel) or sheet.label.format != "pdf":
         drawn = draw(sheet)
         return _print_html(drawn.html, drawn.assets, fonts)
     label = _first_page(sheet.label.body)
-    drawn = draw(sheet, label_apart=not _fits(label))
+    if not label.fits and sheet.size is Size.LABEL:
+        raise PdfFailed("the carrier's label is larger than 4 by 6 inches; print it on a4 or letter")
+    drawn = draw(sheet, label_apart=not label.fits)
     return _with_label(_print_html(drawn.html, drawn.assets, fonts), label, drawn.inset)
 
 
-def _first_page(pdf: bytes) -> Any:
-    """The page of a carrier's document that holds the label. PdfFailed if it is none, is locked or has no pages."""
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The page of a carrier's document that holds the label: what it draws, and its visible box in points."""
+
+    content: bytes
+    resources: Any
+    box: tuple[float, float, float, float]  # left, bottom, right, top
+    turned: int  # degrees clockwise that a viewer turns it: 0, 90, 180 or 270
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height as seen."""
+        left, bottom, right, top = self.box
+        return (top - bottom, right - left) if self.turned % 180 else (right - left, top - bottom)
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is, upright or on its side, no larger than 4 by 6 inches."""
+        short, long = sorted(self.size)
+        return short <= (101.6 + _SLACK_MM) * _POINTS_PER_MM and long <= (152.4 + _SLACK_MM) * _POINTS_PER_MM
+
+
+def _first_page(pdf: bytes) -> _Page:
+    """PdfFailed if it is no PDF, is locked, has no page, or a page that is no page."""
     from pypdf import PdfReader
+    from pypdf.generic import ArrayObject, DictionaryObject
 
     try:
         page = PdfReader(BytesIO(pdf)).pages[0]
-        page.transfer_rotation_to_content()
+        contents = page.get("/Contents", ArrayObject()).get_object()
+        parts = contents if isinstance(contents, ArrayObject) else [contents]
+        content = b"\n".join(part.get_object().get_data() for part in parts)
+        resources = page.get("/Resources", DictionaryObject()).get_object()
+        left, bottom, right, top = (float(edge) for edge in page.cropbox)
+        label = _Page(content, resources, (left, bottom, right, top), page.rotation % 360)
     except MemoryError:
         raise
     except Exception as error:  # pypdf raises many kinds on broken files
         raise PdfFailed(f"the carrier's label is not a PDF that can be read ({type(error).__name__})") from None
-    return page
+    if not content or min(label.size) < 1 or max(label.size) > 14400 or label.turned % 90:
+        raise PdfFailed("the carrier's label is an empty or impossible page")
+    return label
 
 
-def _fits(page: Any) -> bool:
-    """Whether the page, upright or turned, is no larger than 4 by 6 inches."""
-    short, long = sorted((float(page.cropbox.width), float(page.cropbox.height)))
-    return short <= (101.6 + _SLACK_MM) * _POINTS_PER_MM and long <= (152.4 + _SLACK_MM) * _POINTS_PER_MM
-
-
-def _with_label(sheet: bytes, label: Any, inset: Inset | None) -> bytes:
+def _with_label(sheet: bytes, label: _Page, inset: Inset | None) -> bytes:
     """The carrier's page put on our first page in true size, or behind it as a page of its own.
 
     Drawn as a form of its own, so that fonts of the same name do not meet, and marked as an artifact: the page says in
     words what the label is. Only what is drawn is taken over, not links, scripts or attachments.
     """
     from pypdf import PdfWriter
-    from pypdf.generic import DictionaryObject, NameObject, StreamObject
 
     writer = PdfWriter(clone_from=BytesIO(sheet))
-    box = label.cropbox
-    form = StreamObject()
-    content = label.get_contents()
-    form.set_data(content.get_data() if content else b"")
-    form.update(
-        {
-            NameObject("/Type"): NameObject("/XObject"),
-            NameObject("/Subtype"): NameObject("/Form"),
-            NameObject("/BBox"): box.clone(writer),
-            NameObject("/Resources"): label.get("/Resources", DictionaryObject()).get_object().clone(writer),
-        }
-    )
-    page = writer.pages[0] if inset else writer.add_blank_page(float(box.width), float(box.height))
-    left, top = (inset.left * _POINTS_PER_MM, inset.top * _POINTS_PER_MM) if inset else (0.0, 0.0)
-    matrix = _matrix(box, inset, float(page.mediabox.height), left, top)
-    _draw(writer, page, writer._add_object(form.flate_encode()), matrix)
+    width, height = label.size
+    if inset:
+        page = writer.pages[0]
+        x = (inset.left + inset.width / 2) * _POINTS_PER_MM
+        y = float(page.mediabox.height) - (inset.top + inset.height / 2) * _POINTS_PER_MM
+        turn = label.turned + (90 if width > height else 0)
+    else:
+        page, x, y, turn = writer.insert_blank_page(width, height, 1), width / 2, height / 2, label.turned
+    _draw(writer, page, _form(writer, label), _placed(label, x, y, turn))
     out = BytesIO()
     writer.write(out)
     return out.getvalue()
 
 
-def _matrix(box: Any, inset: Inset | None, page_height: float, left: float, top: float) -> tuple[float, ...]:
-    """Places the middle of `box` on the middle of the inset without scaling; wide labels are turned to stand up."""
-    width, height = float(box.width), float(box.height)
-    if inset is None:
-        return (1, 0, 0, 1, -float(box.left), -float(box.bottom))
-    x = left + inset.width * _POINTS_PER_MM / 2
-    y = page_height - top - inset.height * _POINTS_PER_MM / 2
-    cx, cy = float(box.left) + width / 2, float(box.bottom) + height / 2
-    return (0, -1, 1, 0, x - cy, y + cx) if width > height else (1, 0, 0, 1, x - cx, y - cy)
+def _placed(label: _Page, x: float, y: float, turn: int) -> str:
+    """The matrix that puts the middle of the label at x, y, turned clockwise, in true size."""
+    left, bottom, right, top = label.box
+    cx, cy = (left + right) / 2, (bottom + top) / 2
+    cos, sin = ((1, 0), (0, -1), (-1, 0), (0, 1))[turn // 90 % 4]
+    return f"{cos} {sin} {-sin} {cos} {x - cos * cx + sin * cy:.4f} {y - sin * cx - cos * cy:.4f} cm"
 
 
-def _draw(writer: Any, page: Any, form: Any, matrix: tuple[float, ...]) -> None:
+def _form(writer: Any, label: _Page) -> Any:
+    from pypdf.generic import ArrayObject, FloatObject, NameObject, StreamObject
+
+    form = StreamObject()
+    form.set_data(label.content)
+    form[NameObject("/Type")] = NameObject("/XObject")
+    form[NameObject("/Subtype")] = NameObject("/Form")
+    form[NameObject("/BBox")] = ArrayObject([FloatObject(edge) for edge in label.box])
+    form[NameObject("/Resources")] = label.resources.clone(writer)
+    return writer._add_object(form.flate_encode())
+
+
+def _draw(writer: Any, page: Any, form: Any, matrix: str) -> None:
     from pypdf.generic import ArrayObject, DictionaryObject, NameObject, StreamObject
 
     resources = page.setdefault(NameObject("/Resources"), DictionaryObject()).get_object()
-    resources.setdefault(NameObject("/XObject"), DictionaryObject()).get_object()[NameObject("/CarrierLabel")] = form
+    forms = resources.setdefault(NameObject("/XObject"), DictionaryObject()).get_object()
+    forms[NameObject("/CarrierLabel")] = form
     before, after = StreamObject(), StreamObject()
     before.set_data(b"q\n")
-    numbers = " ".join(f"{n:.4f}" for n in matrix)
-    after.set_data(f"\nQ /Artifact BMC q {numbers} cm /CarrierLabel Do Q EMC\n".encode())
-    old = page.get("/Contents")
-    parts = list(old.get_object()) if old is not None and isinstance(old.get_object(), list) else [old]
-    streams = [writer._add_object(before), *(part for part in parts if part is not None), writer._add_object(after)]
-    page[NameObject("/Contents")] = ArrayObject([getattr(s, "indirect_reference", None) or s for s in streams])
+    after.set_data(f"\nQ /Artifact BMC q {matrix} /CarrierLabel Do Q EMC\n".encode())
+    old = [page.raw_get("/Contents")] if "/Contents" in page else []  # WeasyPrint writes one stream; a blank page none
+    page[NameObject("/Contents")] = ArrayObject([writer._add_object(before), *old, writer._add_object(after)])

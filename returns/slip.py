@@ -23,7 +23,9 @@ _HERE = Path(__file__).resolve().parent.parent
 _FOLDERS = (_HERE / "templates" / "pdf", _HERE / "portal" / "_templates" / "pdf")  # source tree, installed wheel
 _DOTS_PER_MM = 203 / 25.4  # thermal printers; bars of whole dots stay sharp on them
 _RTL = ("ar", "fa", "he", "ur", "yi", "dv", "ps", "sd", "ug")
-_ON_SLIP = 6  # items that fit beside the label
+_SLIP_LINES = 15  # for the items beside the label, with a gap after each
+_SLIP_COLUMNS = 40  # characters across, near enough
+_MOST_ITEMS = 200
 _MOST_PIXELS = 40_000_000
 
 ENGLISH: Mapping[str, str] = {
@@ -35,7 +37,7 @@ ENGLISH: Mapping[str, str] = {
     "pack_text": "Use any sturdy box. Lay the slip from the bottom right of this page inside.",
     "stick": "Stick.",
     "stick_text": "Fold along the line, cut out the label and tape it flat on the largest side. Cover old labels.",
-    "stick_apart_text": "The label is on the next page. Cut it out and tape it flat on the largest side. Cover old labels.",
+    "stick_apart_text": "The label is on the next page. Tape it flat on the largest side. Cover old labels.",
     "drop": "Drop off.",
     "drop_text": "Hand the parcel in where {carrier} takes parcels.",
     "questions": "Questions? {contact}",
@@ -52,7 +54,7 @@ ENGLISH: Mapping[str, str] = {
     "complete": "Complete",
     "as_described": "As described above",
     "other": "Other:",
-    "goes_to": "Goes to",
+    "found": "Found without its label? This parcel goes to {address}",
     "from": "From",
     "to": "To",
     "return": "Return {rma}",
@@ -126,8 +128,8 @@ class Step:
 class Sheet:
     """Everything on the page, as text for people in `lang`; nothing is looked up while drawing.
 
-    `deadline` is a date as people say it, or empty. `steps` replace the three usual ones; `checks` are tick boxes for
-    the warehouse. `words` replaces any of ENGLISH. `spoken` is a code to read out at a counter.
+    `deadline` is a date as people say it, or empty. `steps` replace the three usual ones; `checks` are up to four
+    tick boxes for the warehouse. `words` replaces any of ENGLISH. `spoken` is a code to read out at a counter.
     """
 
     size: Size
@@ -190,8 +192,11 @@ def draw(sheet: Sheet, *, label_apart: bool = False) -> Drawn:
     CannotPrint for values that cannot be drawn: a ZPL label, a number that no barcode holds, a link that is not one.
     """
     _check_link(sheet.follow_url)
+    if len(sheet.items) > _MOST_ITEMS:
+        raise CannotPrint(f"a sheet lists at most {_MOST_ITEMS} items, not {len(sheet.items)}; split the return")
     paper = _PAPERS[sheet.size]
     label = sheet.label
+    to_lines = _lines(sheet.return_address, abroad=_is_abroad(sheet))
     assets = {"sheet.woff2": _font(), "follow.svg": _qr(sheet.follow_url), "rma.svg": _bars(sheet.rma)}
     view: dict[str, Any] = {
         "sheet": sheet,
@@ -203,14 +208,14 @@ def draw(sheet: Sheet, *, label_apart: bool = False) -> Drawn:
         "say": _speaker({**ENGLISH, **sheet.words}),
         "steps": sheet.steps,
         "rma_mm": _bars_mm(sheet.rma, 80),
-        "listed": sheet.items if len(sheet.items) <= _ON_SLIP + 1 else sheet.items[:_ON_SLIP],
-        "to_lines": _lines(sheet.return_address),
+        "listed": _beside_the_label(sheet.items),
+        "to_lines": to_lines,
+        "found_line": ", ".join(to_lines),
     }
     inset = None
     if isinstance(label, LabelArt):
         assets |= {"number.svg": _bars(label.number), "number-qr.svg": _qr(label.number)}
-        view |= {"number_mm": _bars_mm(label.number, 94), "number_grouped": grouped(label.number)}
-        view |= {"from_line": ", ".join(_lines(label.sender)), "to_size": _to_size(view["to_lines"])}
+        view |= _label_view(label, to_lines, abroad=_is_abroad(sheet))
     elif label.format == "pdf":
         inset = None if label_apart else _inset(sheet.size, paper)
     else:
@@ -218,6 +223,17 @@ def draw(sheet: Sheet, *, label_apart: bool = False) -> Drawn:
         assets[name] = label.body
         view["picture"] = {"name": name, "is_turned": _is_wide(label)}
     return Drawn(_environment().get_template("sheet.html").render(view), assets, inset)
+
+
+def _label_view(art: LabelArt, to_lines: list[str], *, abroad: bool) -> dict[str, Any]:
+    return {
+        "number_mm": _bars_mm(art.number, 94),
+        "number_grouped": grouped(art.number),
+        "service_size": _mark_size(art.service),
+        "routing_size": _mark_size(art.routing),
+        "from_line": ", ".join(_lines(art.sender, abroad=abroad)),
+        "to_size": _to_size(to_lines),
+    }
 
 
 def grouped(number: str) -> str:
@@ -265,10 +281,35 @@ def _qr(text: str) -> bytes:
     return out.getvalue()
 
 
-def _lines(address: Address) -> list[str]:
-    """An address as printed: name, company, street, then place. The country is named, since a return may cross one."""
+def _is_abroad(sheet: Sheet) -> bool:
+    return isinstance(sheet.label, LabelArt) and sheet.label.sender.country != sheet.return_address.country
+
+
+def _lines(address: Address, *, abroad: bool) -> list[str]:
+    """An address as printed: name, company, street, place, and the country in English capitals on its way abroad."""
     place = " ".join(part for part in (address.city, address.region, address.postcode) if part)
-    return [line for line in (address.name, address.company, *address.lines, place, address.country) if line.strip()]
+    country = _country(address.country) if abroad else ""
+    return [line for line in (address.name, address.company, *address.lines, place, country) if line.strip()]
+
+
+def _country(code: str) -> str:
+    from babel import Locale  # only labels that cross a border need it
+
+    return str(Locale("en").territories.get(code, code)).upper()
+
+
+def _beside_the_label(items: tuple[PackedItem, ...]) -> tuple[PackedItem, ...]:
+    """As many items as the packing slip has room for; all of them stand on the last page if that is not all."""
+    left = _SLIP_LINES
+    for count, item in enumerate(items):
+        left -= 1 + (2 if len(item.title) > _SLIP_COLUMNS else 1) + bool(item.note)
+        if left < 0:
+            return items[:count]
+    return items
+
+
+def _mark_size(mark: str) -> str:
+    return "short" if len(mark) <= 9 else "long"
 
 
 def _to_size(lines: list[str]) -> str:
@@ -288,7 +329,7 @@ def _is_wide(label: CarrierLabel) -> bool:
     elif label.format in ("png", "gif"):
         raise CannotPrint(f"the label says it is {label.format} and is not")
     else:
-        raise CannotPrint(f"a label in format {label.format!r} cannot stand on a sheet; ask the carrier for pdf, png or gif")
+        raise CannotPrint(f"a label in format {label.format!r} cannot stand on a sheet; use pdf, png or gif")
     if not 0 < across * down <= _MOST_PIXELS:
         raise CannotPrint(f"a label of {across} by {down} pixels is not a label")
     return bool(across > down)
@@ -303,6 +344,13 @@ def _file(name: str) -> Path:
     return next(folder / name for folder in _FOLDERS if (folder / name).is_file())
 
 
+def _cut(text: str, most: int = 240) -> str:
+    """More than any box shows is not laid out either: its cost grows with the text."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 @cache
 def _environment() -> Environment:
-    return Environment(loader=FileSystemLoader(_FOLDERS), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made = Environment(loader=FileSystemLoader(_FOLDERS), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    made.filters["cut"] = _cut
+    return made

@@ -1,0 +1,22 @@
+"""Goods sold as final."""
+
+import pytest
+
+FINAL = frozenset({"winter", "Final-Sale"})
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason", "options", "verdict", "code"),
+    [
+        (frozenset(), "too_small", {}, "allow", "not_final_sale"),
+        (FINAL, "too_small", {}, "deny", "final_sale"),
+        (FINAL, "defective", {}, "allow", "final_sale_but_faulty"),
+        (FINAL, "defective", {"faulty_allowed": False}, "deny", "final_sale"),
+        (FINAL, "too_small", {"tags": ("clearance",)}, "allow", "not_final_sale"),
+        (frozenset({"clearance"}), "too_small", {"tags": ("clearance",)}, "deny", "final_sale"),
+        (frozenset({"final"}), "too_small", {}, "allow", "not_final_sale"),
+    ],
+)
+def test_final_means_final_unless_faulty(judge, tags, reason, options, verdict, code):
+    opinion = judge("final_sale", options, tags=tags, reason=reason)
+    assert (opinion.verdict.word, opinion.code) == (verdict, code)
