@@ -142,7 +142,7 @@ def _connection(tx: Session, app: App) -> Connection:
     connection = Connection(carrier="northpost", name="Northpost", created_at=app.now())
     tx.add(connection)
     tx.flush()
-    secrets = {"api_key": "np_test_key", "hook_secret": HOOK_SECRET}
+    secrets = {"api_key": "np_test_key", "webhook_secret": HOOK_SECRET}
     connection.secrets = app.keys.seal(secrets, f"connection:{connection.id}:secrets")
     return connection
 

@@ -407,6 +407,8 @@ def upgrade() -> None:
     sa.Column('carrier', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('carrier_ref', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('number', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('service', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('routing', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('format', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('body', sa.LargeBinary(), nullable=False),
     sa.Column('pdf', sa.LargeBinary(), nullable=False),
