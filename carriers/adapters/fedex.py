@@ -255,7 +255,7 @@ def _results(answer: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any
     if "trackResults" in output:
         gathered: dict[str, list[Mapping[str, Any]]] = {}
         for result in _each(output["trackResults"]):
-            gathered.setdefault(_number(result), []).append(result)
+            gathered.setdefault(_number(result, required=True), []).append(result)
         return list(gathered.items())
     return None
 
@@ -301,8 +301,12 @@ def _age(result: Mapping[str, Any]) -> tuple[str, str, str]:
     return shipped or scanned[:10], scanned, unique
 
 
-def _number(result: Mapping[str, Any]) -> str:
-    return text(_some(result.get("trackingNumberInfo")).get("trackingNumber"))
+def _number(result: Mapping[str, Any], *, required: bool = False) -> str:
+    """The number that a result names itself. An answer to a poll may leave it out, a webhook may not."""
+    number = text(_some(result.get("trackingNumberInfo")).get("trackingNumber"))
+    if required and not number:
+        raise ValueError("a result without a tracking number")
+    return number
 
 
 def _parcel(result: Mapping[str, Any], number: str) -> Parcel:

@@ -222,8 +222,9 @@ class Ups:
         hook_trust=Trust.HINT,
         time_rule=(
             "`date` and `time` are local to the scan. The instant comes from `gmtDate` and `gmtTime` where they are "
-            "sent (leading zeros get lost: 74700 is 07:47:00) and the offset from their difference to the local time; "
-            "else from `gmtOffset`, written -05:00 or -04.00; else the time stays local without a zone."
+            "sent (leading zeros get lost: 74700 is 07:47:00) and the offset from their difference to the local time. "
+            "Where they are missing, or where no offset explains the difference, `gmtOffset` counts, written -05:00 or "
+            "-04.00; without it the time stays local without a zone."
         ),
         fields=(
             Field("client_id", "Client ID", "From the app that you made at developer.ups.com."),
@@ -303,7 +304,7 @@ class Ups:
         raise _refusal(event, "activityStatus")
 
 
-def _each(value: object) -> Iterable[Mapping[str, Any]]:
+def _each(value: object) -> Sequence[Mapping[str, Any]]:
     """The objects of a list; nothing where the field is absent or null."""
     if value is None:
         return ()
@@ -333,7 +334,9 @@ def _joined(answers: Iterable[Answer]) -> Answer:
 def _shipment(shipment: Mapping[str, Any]) -> Answer:
     """Every package of one shipment. Warnings beside packages are kept; TW0001 without any is "not found"."""
     number = text(shipment.get("inquiryNumber"))
-    parcels = tuple(_package(p, number) for p in _each(shipment.get("package")))
+    packages = _each(shipment.get("package"))
+    alone = number if len(packages) == 1 else ""  # one of several is not the one that was asked for
+    parcels = tuple(_package(p, text(p.get("trackingNumber")) or alone) for p in packages)
     warnings = [_fault(w, number or None) for w in _each(shipment.get("warnings"))]
     unknown = bool(number) and not parcels and any(w.code == NOT_FOUND for w in warnings)
     return Answer(
@@ -347,7 +350,9 @@ def _fault(error: Mapping[str, Any], number: str | None) -> Fault:
     return Fault(number, text(error["code"]), text(error.get("message")))
 
 
-def _package(package: Mapping[str, Any], inquiry: str) -> Parcel:
+def _package(package: Mapping[str, Any], number: str) -> Parcel:
+    if not number:
+        raise ValueError("a package without a tracking number")
     scans = oldest_first((_activity(a) for a in _each(package.get("activity"))), newest_first=True)
     status, sub_status = _latest(scans) or _current(_some(package.get("currentStatus")))
     dates = {text(d.get("type")): text(d.get("date")) for d in _each(package.get("deliveryDate"))}
@@ -355,7 +360,7 @@ def _package(package: Mapping[str, Any], inquiry: str) -> Parcel:
     slot = _some(package.get("deliveryTime"))
     window = (slot.get("startTime"), slot.get("endTime")) if text(slot.get("type")) in _WINDOWS else (None, None)
     return Parcel(
-        number=text(package.get("trackingNumber")) or inquiry,
+        number=number,
         scans=scans,
         status=status,
         sub_status=sub_status,
@@ -401,8 +406,11 @@ def _alert(event: Mapping[str, Any]) -> Answer:
     )
     window = (event.get("deliveryStartTime"), event.get("deliveryEndTime"))
     day = text(event.get("scheduledDeliveryDate"))
+    number = text(event["trackingNumber"])
+    if not number:
+        raise ValueError("an event without a tracking number")
     parcel = Parcel(
-        number=text(event["trackingNumber"]),
+        number=number,
         scans=(scan,),
         status=scan.status,
         sub_status=scan.sub_status,
@@ -464,8 +472,9 @@ def _when(event: Mapping[str, Any], names: tuple[str, str, str, str]) -> When:
     if local.date_only or not local.local:
         return _abroad(gmt.at, text(event.get("gmtOffset")))
     ahead = datetime.fromisoformat(local.local).replace(tzinfo=UTC) - gmt.at
-    real = abs(ahead) <= timedelta(hours=14) and ahead % timedelta(minutes=15) == timedelta(0)
-    return When(gmt.at, local.local, offset_text(ahead) if real else None, ZoneFrom.CARRIER)
+    if abs(ahead) > timedelta(hours=14) or ahead % timedelta(minutes=15):
+        return local  # no place on earth explains the two; the gmt clock is the one that UPS mangles
+    return When(gmt.at, local.local, offset_text(ahead), ZoneFrom.CARRIER)
 
 
 def _abroad(at: datetime, offset: str) -> When:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,9 @@ from carriers.contract import About, Answer, Budget, Fetched, Trust
 from carriers.docs import FOLDER, differences_in, level, page, remote_green_in, render
 from carriers.registry import all_carriers
 from carriers.status import SUB_STATUSES, Status
+from portal.notify.events import Event
+from returns.machine import ItemState, Kind, Method, MoneyState, Resolution, State
+from returns.reasons import REASONS
 
 
 class Invented:
@@ -82,7 +86,9 @@ def test_differences_are_about_carriers_that_exist() -> None:
     assert remote_green_in(FOLDER / "remote-green.txt") <= set(all_carriers())
 
 
-def test_the_vocabulary_has_every_status_and_sub_status() -> None:
+@pytest.mark.parametrize(
+    "words", [Status, SUB_STATUSES, State, ItemState, MoneyState, Kind, Method, Resolution, REASONS, Event]
+)
+def test_the_vocabulary_has_every_word_that_is_used_for_a_state(words: Iterable[str]) -> None:
     text = (FOLDER / "vocabulary.md").read_text("utf-8")
-    for word in (*(status.value for status in Status), *SUB_STATUSES):
-        assert f"`{word}`" in text
+    assert [word for word in words if f"`{word}`" not in text] == []

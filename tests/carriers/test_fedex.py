@@ -160,6 +160,19 @@ def test_an_error_beside_a_parcel_is_kept_and_takes_nothing_away() -> None:
     assert [(f.number, f.code) for f in answer.errors] == [(NUMBER, "TRACKING.TRACKINGNUMBER.EMPTY")]
 
 
+def test_a_number_that_has_a_parcel_is_not_also_unknown() -> None:
+    error = {"code": "TRACKING.TRACKINGNUMBER.NOTFOUND", "message": "Tracking number cannot be found."}
+    answer = CARRIER.parse(envelope(result(error=error), result(scanEvents=[event()])))
+    assert len(answer.parcels) == 1
+    assert answer.not_found == ()
+    assert CARRIER.parse(envelope(result(error=error))).not_found == (NUMBER,)
+
+
+def test_scans_of_one_instant_keep_the_order_in_which_they_happened() -> None:
+    scans = parcel(scanEvents=[event(code="DP"), event(code="AR")]).scans  # newest first, as FedEx sends them
+    assert [scan.code for scan in scans] == ["AR", "DP"]
+
+
 @given(st.permutations(range(6)))
 def test_scans_come_oldest_first_whatever_their_order(order: list[int]) -> None:
     events = [event(f"2026-11-{10 + n}T0{n}:00:00-0{n}:00", "AR") for n in order]
@@ -282,6 +295,11 @@ def test_a_bare_envelope_may_hold_several_numbers_and_two_uses_of_one() -> None:
         (NUMBER, Status.PICKED_UP),
         ("200000000002", Status.OUT_FOR_DELIVERY),
     ]
+
+
+def test_a_pushed_result_without_a_number_is_not_understood() -> None:
+    with pytest.raises(BadPayload, match="without a tracking number"):
+        CARRIER.parse_hook(json.dumps({"trackResults": [{"scanEvents": [event()]}]}).encode())
 
 
 @pytest.mark.parametrize(

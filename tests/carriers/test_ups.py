@@ -192,10 +192,21 @@ def test_a_local_time_alone_is_never_stamped_as_utc() -> None:
     assert read.local == "2026-11-20T02:47:00"
 
 
-def test_an_instant_that_no_offset_explains_keeps_both_and_claims_no_offset() -> None:
-    read = scan(gmtTime="074733")
-    assert read.at == datetime(2026, 11, 20, 7, 47, 33, tzinfo=UTC)
-    assert (read.local, read.offset) == ("2026-11-20T02:47:00", None)
+def test_an_instant_that_no_offset_explains_gives_way_to_the_offset_that_ups_states() -> None:
+    read = scan(gmtTime="74733")
+    assert (read.at, read.offset) == (datetime(2026, 11, 20, 7, 47, tzinfo=UTC), "-05:00")
+    bare = scan(gmtTime="74733", gmtOffset="")
+    assert (bare.at, bare.local, bare.zone_from) == (None, "2026-11-20T02:47:00", ZoneFrom.UNKNOWN)
+
+
+def test_one_of_several_packages_never_takes_the_number_that_was_asked_for() -> None:
+    def body(*packages: dict[str, Any]) -> bytes:
+        shipment = {"inquiryNumber": NUMBER, "package": list(packages)}
+        return json.dumps({"trackResponse": {"shipment": [shipment]}}).encode()
+
+    assert CARRIER.parse(body({"activity": []})).parcels[0].number == NUMBER
+    with pytest.raises(BadPayload, match="without a tracking number"):
+        CARRIER.parse(body({"trackingNumber": NUMBER}, {"activity": []}))
 
 
 def test_an_instant_without_local_time_is_told_in_its_offset() -> None:
@@ -226,6 +237,14 @@ def test_a_delay_after_delivery_does_not_move_the_delivery() -> None:
     parcel = package(activity=[photo, delivered])
     assert parcel.status is Status.DELIVERED
     assert parcel.delivered_at == datetime(2026, 11, 20, 20, tzinfo=UTC)
+
+
+def test_scans_of_one_instant_keep_the_order_in_which_they_happened() -> None:
+    started = activity(status={"code": "RZ", "statusCode": "012"})
+    cleared = activity(status={"code": "RZ", "statusCode": "014"})
+    parcel = package(activity=[cleared, started])  # newest first, as UPS sends them
+    assert [scan.sub_status for scan in parcel.scans] == ["in_transit.customs_started", "in_transit.customs_cleared"]
+    assert parcel.sub_status == "in_transit.customs_cleared"
 
 
 def test_hours_of_a_window_wait_for_the_depots_offset() -> None:
