@@ -1,0 +1,216 @@
+"""Labels: bought once, drawn, told, given back; whatever fails in between. Against the simulated carrier's real server."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import httpx
+import pypdf
+import pytest
+from sqlmodel import select
+
+from carriers.auth import MemoryTokens
+from carriers.errors import OutcomeUnknown, Unavailable
+from carriers.http import Http, open_client, open_http
+from carriers.registry import all_carriers
+from carriers.simulated.northpost_server import Server
+from portal.app import App
+from portal.audit import SHOPPER
+from portal.returning import approve, follow, overdue
+from portal.returning.label import work_due
+from portal.tables import Connection, Label, OrderLine, Outbox, ReturnCase, Shipment
+from returns.pdf import PdfFailed, Press
+from returns.slip import Sheet
+from tests.conftest import Clock
+from tests.portal.returning.test_start import ask, begin
+from tests.world import World
+
+KEY = "np_test_key"
+
+
+@pytest.fixture(scope="module")
+def press() -> Iterator[Press]:
+    with Press(1) as made:
+        yield made
+
+
+@pytest.fixture
+def northpost() -> Iterator[Server]:
+    with Server(api_key=KEY, day=timedelta(days=1)) as server:
+        yield server
+
+
+@pytest.fixture
+def line(northpost: Server) -> Iterator[Callable[[Connection], Http]]:
+    with open_client() as client:
+
+        def opened(connection: Connection) -> Http:
+            carrier = all_carriers()[connection.carrier]
+            return open_http(
+                carrier, client=client, credentials={"api_key": KEY}, tokens=MemoryTokens(), base=northpost.url
+            )
+
+        yield opened
+
+
+def no_pdf(sheet: Sheet) -> bytes:
+    return b"%PDF-1.7 " + sheet.rma.encode()
+
+
+def the_label(app: App) -> Label:
+    with app.db.reading() as tx:
+        return tx.exec(select(Label)).one()
+
+
+def test_an_approved_return_gets_its_label_by_itself(
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http], press: Press
+) -> None:
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted"), (1, 1, "too_small")))
+    assert work_due(app, line, press.sheet) == 1
+    label = the_label(app)
+    assert (label.state, label.next_at, len(northpost.network.labels)) == ("ready", None, 1)
+    text = pypdf.PdfReader(io.BytesIO(label.pdf)).pages[0].extract_text()
+    assert case.rma in text
+    assert "Cairn 2 tent" in text
+    with app.db.reading() as tx:
+        parcel = tx.exec(select(Shipment).where(Shipment.direction == "return")).one()
+        told = tx.exec(select(Outbox)).one()
+        assert (parcel.number, parcel.return_id, parcel.status) == (label.number, case.id, "info_received")
+        assert (told.event, told.facts["rma"]) == ("return.label_issued", case.rma)
+        assert tx.get_one(ReturnCase, case.id).status == "label_issued"
+
+
+def test_nothing_is_due_once_it_is_ready(app: App, delivered: World, line: Callable[[Connection], Http]) -> None:
+    begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    assert [work_due(app, line, no_pdf), work_due(app, line, no_pdf)] == [1, 0]
+
+
+def test_an_answer_that_was_lost_costs_no_second_label(
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http], clock: Clock
+) -> None:
+    begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    losing = True
+
+    def lossy(connection: Connection) -> Http:
+        http = line(connection)
+        if losing:
+            sold = http.client
+
+            def send(request: httpx.Request) -> httpx.Response:
+                sold.send(request).read()
+                raise httpx.ReadError("the line broke after the carrier had sold")
+
+            return Http(httpx.Client(transport=httpx.MockTransport(send)), http.base, http.auth, http.credentials)
+        return http
+
+    work_due(app, lossy, no_pdf)
+    broken = the_label(app)
+    assert (broken.state, len(northpost.network.labels)) == ("buying", 1)
+    assert OutcomeUnknown.__name__ in broken.error
+    losing = False
+    clock.forward(timedelta(minutes=5))
+    work_due(app, lossy, no_pdf)
+    assert (the_label(app).state, len(northpost.network.labels)) == ("ready", 1)
+
+
+def test_a_pdf_that_fails_is_drawn_again_without_buying_again(
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http], clock: Clock
+) -> None:
+    begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+
+    def jammed(_: Sheet) -> bytes:
+        raise PdfFailed("out of paper")
+
+    work_due(app, line, jammed)
+    assert (the_label(app).state, the_label(app).error) == ("bought", "PdfFailed: out of paper")
+    clock.forward(timedelta(minutes=5))
+    work_due(app, line, no_pdf)
+    assert (the_label(app).state, len(northpost.network.labels)) == ("ready", 1)
+
+
+def test_a_refused_label_is_an_agents_move_with_the_carriers_words(
+    app: App, delivered: World, line: Callable[[Connection], Http]
+) -> None:
+    with app.db.transaction() as tx:
+        tx.get_one(OrderLine, delivered.lines[0].id).grams = 90_000
+    begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    work_due(app, line, no_pdf)
+    label = the_label(app)
+    assert (label.state, label.next_at) == ("refused", None)
+    assert "31500" in label.error
+
+
+def test_a_carrier_that_is_down_is_asked_again_later(app: App, delivered: World, clock: Clock) -> None:
+    begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+
+    def dead(_: Connection) -> Http:
+        raise Unavailable("connection refused")
+
+    work_due(app, dead, no_pdf)
+    label = the_label(app)
+    assert label.next_at is not None
+    assert label.next_at > clock.now
+    assert label.dead_at is None
+
+
+def test_a_return_called_off_gives_its_label_back(
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http]
+) -> None:
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    work_due(app, line, no_pdf)
+    with app.db.transaction() as tx:
+        approve.cancel(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), SHOPPER, app.now())
+    work_due(app, line, no_pdf)
+    assert the_label(app).state == "voided"
+    assert [sold.voided for sold in northpost.network.labels.values()] == [True]
+
+
+def test_a_return_called_off_while_the_label_is_bought_gives_it_back(
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http]
+) -> None:
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+
+    def meanwhile(connection: Connection) -> Http:
+        if not northpost.network.labels:
+            with app.db.transaction() as tx:
+                approve.cancel(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), SHOPPER, app.now())
+        return line(connection)
+
+    work_due(app, meanwhile, no_pdf)
+    work_due(app, line, no_pdf)
+    assert the_label(app).state == "voided"
+    assert [sold.voided for sold in northpost.network.labels.values()] == [True]
+    with app.db.reading() as tx:
+        assert tx.exec(select(Shipment).where(Shipment.direction == "return")).all() == []
+
+
+def test_the_first_scan_moves_the_return_and_arrival_is_not_receipt(
+    app: App, delivered: World, line: Callable[[Connection], Http]
+) -> None:
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    work_due(app, line, no_pdf)
+    for status in ("info_received", "in_transit", "delivered", "delivered"):
+        with app.db.transaction() as tx:
+            parcel = tx.exec(select(Shipment).where(Shipment.direction == "return")).one()
+            parcel.status = status
+            follow.followed(tx, parcel, app.now())
+    with app.db.reading() as tx:
+        assert tx.get_one(ReturnCase, case.id).status == "in_transit"
+
+
+def test_a_return_that_is_never_sent_expires_after_its_grace(
+    app: App, delivered: World, line: Callable[[Connection], Http], clock: Clock
+) -> None:
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    work_due(app, line, no_pdf)
+    clock.forward(timedelta(days=21))
+    assert overdue.expire_overdue(app) == 0
+    clock.forward(timedelta(days=1))
+    assert overdue.expire_overdue(app) == 1
+    assert overdue.expire_overdue(app) == 0
+    with app.db.reading() as tx:
+        assert tx.get_one(ReturnCase, case.id).status == "expired"
+        assert tx.get_one(OrderLine, delivered.lines[0].id).returned_quantity == 0
+    assert the_label(app).state == "void_wanted"
