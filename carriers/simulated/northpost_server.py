@@ -502,6 +502,7 @@ def _load(network: Network, saved: Mapping[str, Any]) -> None:
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet; apart, each answer waits 40 ms for an acknowledgement
         server_version = "Northpost"
         timeout = 15
 

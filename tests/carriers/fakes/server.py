@@ -101,6 +101,7 @@ class FakeServer:
 def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet; apart, each answer waits 40 ms for an acknowledgement
 
         def handle_any(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
