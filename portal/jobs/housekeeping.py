@@ -1,0 +1,47 @@
+"""Removes what has had its time: sessions, links, counters, raw bodies, spent budgets."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlmodel import SQLModel, col
+
+from portal.app import App
+from portal.tables import AccessLink, AgentSession, ConnectionUse, Heartbeat, Hit, Inbox, ShopperSession
+from portal.work import Job
+
+RAW_BODIES = timedelta(days=30)
+_BATCH = 500
+
+
+def clean(app: App) -> int:
+    """One batch of each kind. Returns how many rows were removed."""
+    now = app.now()
+    return sum(_remove(app, table, condition) for table, condition in _expired(now))
+
+
+def _expired(now: datetime) -> Sequence[tuple[type[SQLModel], ColumnElement[bool]]]:
+    # A period is over when its number is below the current one; one more day for the console to show it.
+    spent: Any = (col(ConnectionUse.period) + 1) * col(ConnectionUse.period_seconds)
+    return (
+        (ShopperSession, col(ShopperSession.expires_at) <= now),
+        (AgentSession, col(AgentSession.expires_at) <= now),
+        (AccessLink, col(AccessLink.expires_at) <= now),
+        (Hit, col(Hit.expires_at) <= now),
+        (Inbox, col(Inbox.received_at) <= now - RAW_BODIES),
+        (ConnectionUse, spent <= int((now - timedelta(days=1)).timestamp())),
+        (Heartbeat, col(Heartbeat.at) <= now - timedelta(days=1)),
+    )
+
+
+def _remove(app: App, table: type[SQLModel], condition: ColumnElement[bool]) -> int:
+    key = list(table.__table__.primary_key.columns)  # type: ignore[attr-defined]
+    with app.db.transaction() as tx:
+        found = tx.execute(select(*key).where(condition).limit(_BATCH)).all()
+        for row in found:
+            tx.execute(delete(table).where(*(column == value for column, value in zip(key, row, strict=True))))
+    return len(found)
+
+
+JOB = Job("housekeeping", timedelta(minutes=10), clean)

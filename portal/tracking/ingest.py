@@ -1,0 +1,276 @@
+"""From inbox rows to what shoppers see: parse outside any transaction, then scans, status, story and messages in one.
+
+Crash-safe by repetition: a row whose transaction did not commit falls due again, and every insert has a key.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import Row
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, select, update
+
+from carriers.contract import Answer, Carrier, Hooked, Parcel, Tracks, Trust
+from carriers.errors import BadPayload
+from carriers.registry import all_carriers
+from portal.app import App
+from portal.claim import claim, failed
+from portal.crash import crashpoint
+from portal.db import is_outage
+from portal.tables import Connection, Inbox, Order, Shipment, UnmappedCode
+from portal.tracking.numbers import tracking_key
+from portal.tracking.refold import is_trackable, refold
+from portal.tracking.scans import kept_of, scans_of, store
+from portal.tracking.timeline import Kept
+from portal.tracking.window import estimate_as_json
+
+log = structlog.get_logger("portal.ingest")
+
+BATCH: Final = 50
+NOBODY: Final = "no shipment has this number"
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One inbox row and what its body says; `answer` is None when it was not understood, `fault` then says why."""
+
+    row: Row[Any]
+    answer: Answer | None
+    fault: str = ""
+    is_final: bool = False  # reading it again would not help
+    is_hint: bool = False  # proves nothing: it only brings the next poll forward
+
+
+def ingest(app: App) -> int:
+    """Takes one batch of due inbox rows. Returns how many there were; rows that fail are kept with their reason."""
+    now = app.now()
+    with app.db.transaction() as tx:
+        rows = claim(tx, Inbox, now, limit=BATCH)
+    if not rows:
+        return 0
+    crashpoint("ingest.after_claim")
+    batch = [read_row(row) for row in rows]
+    try:
+        _commit(app, batch, now)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.error("ingest_batch_failed", kind=type(error).__name__, rows=len(batch), exc_info=error)
+        _one_by_one(app, batch, now)
+    crashpoint("ingest.after_commit")
+    return len(rows)
+
+
+def read_row(row: Row[Any]) -> Read:
+    """What a stored body says. Never raises: a reader that fails is a fault of the row."""
+    carrier = all_carriers().get(row.carrier)
+    try:
+        if carrier is None:
+            raise BadPayload(f"no adapter is called {row.carrier!r}")
+        return Read(row, _answer(carrier, row), is_hint=row.via == "hook" and carrier.about.hook_trust is Trust.HINT)
+    except BadPayload as error:
+        return Read(row, None, str(error), is_final=True)
+    except Exception as error:
+        log.error("adapter_failed", carrier=row.carrier, inbox=row.id, exc_info=error)
+        return Read(row, None, f"adapter failed: {type(error).__name__}")
+
+
+def _answer(carrier: Carrier, row: Row[Any]) -> Answer:
+    if row.via == "hook":
+        if not isinstance(carrier, Hooked):
+            raise BadPayload("this carrier sends no webhooks")
+        return carrier.parse_hook(row.body)
+    if not isinstance(carrier, Tracks):
+        raise BadPayload("this carrier cannot be tracked")
+    return carrier.parse(row.body, row.http_status)
+
+
+def _commit(app: App, batch: Sequence[Read], now: datetime) -> None:
+    with app.db.transaction() as tx:
+        Taking(tx, now).take(batch)
+        crashpoint("ingest.before_commit")
+
+
+def _one_by_one(app: App, batch: Sequence[Read], now: datetime) -> None:
+    for read in batch:
+        try:
+            _commit(app, [read], now)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            log.error("ingest_row_failed", inbox=read.row.id, exc_info=error)
+            with app.db.transaction() as tx:
+                failed(tx, Inbox, read.row, now, f"ingest failed: {type(error).__name__}")
+
+
+def numbers_of(answer: Answer) -> list[str]:
+    """Every number that an answer names, normalised, each once."""
+    named: Iterable[str] = (
+        *(parcel.number for parcel in answer.parcels),
+        *answer.not_found,
+        *(fault.number for fault in answer.errors if fault.number),
+    )
+    return list(dict.fromkeys(filter(None, map(tracking_key, named))))
+
+
+class Taking:
+    """One transaction's worth of rows. Whatever fails undoes all of it; the caller then goes row by row."""
+
+    def __init__(self, tx: Session, now: datetime) -> None:
+        self.tx = tx
+        self.now = now
+        self.connections: dict[int, Connection] = {}
+        self.by_number: dict[str, list[Shipment]] = {}
+        self.scans: dict[int, dict[str, Kept]] = {}
+        self.touched: set[int] = set()
+        self.unknown: set[int] = set()
+        self.unmapped: Counter[tuple[str, str]] = Counter()
+        self.samples: dict[tuple[str, str], tuple[str, str]] = {}
+        self.notes: dict[int, str] = {}
+
+    def take(self, batch: Sequence[Read]) -> None:
+        """Stores what the rows say and settles each row: done, later, or dead."""
+        self._load(batch)
+        for read in batch:
+            if read.answer is not None:
+                self._store(read, read.answer)
+        for shipment_id in sorted(self.touched):
+            self._refold(shipment_id)
+        self._count_unmapped()
+        self._note_pushes(batch)
+        self._settle(batch)
+
+    def _load(self, batch: Sequence[Read]) -> None:
+        """Loads and locks, always in the same order, so that two ingesters neither interleave nor embrace."""
+        numbers = {number for read in batch if read.answer for number in numbers_of(read.answer)}
+        ids = {read.row.connection_id for read in batch}
+        self.connections = {
+            _id(row): row for row in self.tx.exec(select(Connection).where(col(Connection.id).in_(ids)))
+        }
+        found = self.tx.exec(select(Shipment.id, Shipment.order_id).where(col(Shipment.number_key).in_(numbers))).all()
+        orders = select(Order).where(col(Order.id).in_({order_id for _, order_id in found}))
+        self.tx.exec(orders.order_by(col(Order.id)).with_for_update()).all()
+        wanted = select(Shipment).where(col(Shipment.id).in_([shipment_id for shipment_id, _ in found]))
+        for shipment in self.tx.exec(wanted.order_by(col(Shipment.id)).with_for_update()):
+            self.by_number.setdefault(shipment.number_key, []).append(shipment)
+        stored = scans_of(self.tx, [_id(s) for shipments in self.by_number.values() for s in shipments])
+        self.scans = {shipment_id: {kept.key: kept for kept in scans} for shipment_id, scans in stored.items()}
+
+    def _store(self, read: Read, answer: Answer) -> None:
+        known = {number: self._shipments(number, read.row) for number in numbers_of(answer)}
+        if not any(known.values()):
+            self.notes[read.row.id] = NOBODY if known else _whole_call(answer)
+            return
+        if read.is_hint:
+            self._hint(shipment for shipments in known.values() for shipment in shipments)
+            return
+        for parcel in answer.parcels:
+            for shipment in known.get(tracking_key(parcel.number), ()):
+                self._store_parcel(shipment, parcel, read)
+        for number in answer.not_found:
+            for shipment in known.get(tracking_key(number), ()):
+                self._heard(shipment, read)
+                self.unknown.add(_id(shipment))
+        for fault in answer.errors:
+            for shipment in known.get(tracking_key(fault.number or ""), ()):
+                shipment.error = f"{fault.code}: {fault.text}"[:200]
+
+    def _shipments(self, number: str, row: Row[Any]) -> list[Shipment]:
+        """Parcels of that number which this connection may speak for: its own brand's, and its own carrier's, or those
+        that are followed through it (an aggregator), or by nobody."""
+        connection = self.connections[row.connection_id]
+        return [
+            shipment
+            for shipment in self.by_number.get(number, ())
+            if connection.brand_id in {None, shipment.brand_id}
+            and (shipment.carrier == connection.carrier or shipment.connection_id in {connection.id, None})
+        ]
+
+    def _hint(self, shipments: Iterable[Shipment]) -> None:
+        for shipment in shipments:
+            if is_trackable(self.tx, shipment):
+                shipment.next_at = self.now if shipment.next_at is None else min(shipment.next_at, self.now)
+
+    def _store_parcel(self, shipment: Shipment, parcel: Parcel, read: Read) -> None:
+        mine = self.scans[_id(shipment)]
+        fresh = {kept.key: kept for kept in kept_of(parcel) if kept.key not in mine}
+        store(self.tx, _id(shipment), fresh.values(), read.row.received_at, read.row.id)
+        mine |= fresh
+        for kept in fresh.values():
+            if kept.scan.status is None and kept.scan.code:
+                self.unmapped[read.row.carrier, kept.scan.code] += 1
+                self.samples[read.row.carrier, kept.scan.code] = (kept.scan.text, parcel.number)
+        # Of two answers the one received later speaks about the future, whichever is read first.
+        is_latest = shipment.heard_at is None or read.row.received_at >= shipment.heard_at
+        if parcel.estimated and (is_latest or shipment.estimate is None):
+            shipment.estimate = estimate_as_json(parcel.estimated, read.row.received_at)
+        if parcel.service and not shipment.service:
+            shipment.service = parcel.service[:100]
+        self._heard(shipment, read)
+
+    def _heard(self, shipment: Shipment, read: Read) -> None:
+        heard = read.row.received_at
+        shipment.heard_at = max(filter(None, (shipment.heard_at, heard)))
+        shipment.error = ""
+        self.touched.add(_id(shipment))
+
+    def _refold(self, shipment_id: int) -> None:
+        shipment = self.tx.get_one(Shipment, shipment_id)
+        scans = list(self.scans[shipment_id].values())
+        refold(self.tx, shipment, scans, self.now, is_unknown=shipment_id in self.unknown, has_news=True)
+
+    def _count_unmapped(self) -> None:
+        dialect: Any = postgresql if self.tx.get_bind().dialect.name == "postgresql" else sqlite
+        for (carrier, code), count in sorted(self.unmapped.items()):
+            text, number = self.samples[carrier, code]
+            statement = dialect.insert(UnmappedCode).values(
+                carrier=carrier,
+                code=code,
+                text=text,
+                count=count,
+                sample_number=number,
+                first_seen_at=self.now,
+                last_seen_at=self.now,
+            )
+            again = {"count": UnmappedCode.count + count, "last_seen_at": self.now}
+            self.tx.connection().execute(
+                statement.on_conflict_do_update(index_elements=["carrier", "code"], set_=again)
+            )
+
+    def _note_pushes(self, batch: Sequence[Read]) -> None:
+        pushed: dict[int, datetime] = {}
+        for read in batch:
+            if read.row.via == "hook" and read.answer is not None:
+                before = pushed.get(read.row.connection_id, read.row.received_at)
+                pushed[read.row.connection_id] = max(before, read.row.received_at)
+        for connection_id in sorted(pushed):
+            connection = self.connections[connection_id]
+            connection.last_push_at = max(filter(None, (connection.last_push_at, pushed[connection_id])))
+            self.tx.flush()
+
+    def _settle(self, batch: Sequence[Read]) -> None:
+        for read in batch:
+            if read.fault:
+                failed(self.tx, Inbox, read.row, self.now, read.fault, final=read.is_final)
+        by_note: dict[str, list[int]] = {}
+        for read in batch:
+            if not read.fault:
+                by_note.setdefault(self.notes.get(read.row.id, "")[:500], []).append(read.row.id)
+        for note, ids in by_note.items():
+            finished = {"done_at": self.now, "next_at": None, "error": note}
+            self.tx.connection().execute(update(Inbox).where(col(Inbox.id).in_(ids)).values(**finished))
+
+
+def _whole_call(answer: Answer) -> str:
+    """The note of a body that names no number: the carrier's error, or nothing at all."""
+    return "; ".join(f"{fault.code}: {fault.text}" for fault in answer.errors) or "the body names no parcel"
+
+
+def _id(row: Any) -> int:
+    return int(row.id)

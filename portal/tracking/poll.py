@@ -1,0 +1,281 @@
+"""Asking carriers about parcels that are due: paced by their budgets, answers kept in the inbox like webhooks.
+
+One round is one call for one connection at a time: claim and spend in one transaction, call outside any, keep the
+answer in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from typing import Any, Final
+
+import httpx
+import structlog
+from sqlalchemy import Row
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col, or_, select, update
+
+from carriers.contract import Budget, Carrier, Fetched, Tracks
+from carriers.errors import BadCredentials, CarrierError, RateLimited, UnknownNumber
+from carriers.http import open_client, open_http
+from carriers.registry import all_carriers
+from portal.app import App
+from portal.claim import backoff, claim
+from portal.connections import base_url, credentials
+from portal.crash import crashpoint
+from portal.db import insert_once, is_outage
+from portal.keys import CannotDecrypt
+from portal.tables import Connection, ConnectionUse, Inbox, Shipment
+from portal.tracking.refold import BREAKER, refold
+from portal.tracking.scans import scans_of
+from portal.tracking.tokens import DatabaseTokens
+
+log = structlog.get_logger("portal.poll")
+
+# Long enough for a call of 20 s with its token call; a poller that dies lets its parcels fall due again after it.
+LEASE: Final = timedelta(seconds=90)
+# How long a red connection rests before one call tries whether the operator has mended it.
+RED_REST: Final = timedelta(minutes=15)
+# Until ingest has read the answer and set the real time; also what holds when it cannot be read.
+UNTIL_READ: Final = timedelta(hours=6)
+CALLS_A_ROUND: Final = 20
+
+
+class OverBudget(Exception):
+    """The connection's calls of a period are spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Parcels of one connection that were claimed for one call."""
+
+    connection: Connection
+    rows: Sequence[Row[Any]]
+
+    @property
+    def numbers(self) -> list[str]:
+        return list(dict.fromkeys(row.number for row in self.rows))
+
+
+def poll(app: App, *, client: httpx.Client | None = None) -> int:
+    """At most CALLS_A_ROUND calls over all connections that have something due. Returns how many parcels were asked."""
+    _settle_untrackable(app)
+    asked = 0
+    for connection in due_connections(app):
+        asked += _call(app, connection, client or _client())
+    return asked
+
+
+def due_connections(app: App) -> list[Connection]:
+    """Connections with parcels due that may be called now: not disabled, not pausing, not resting after failures."""
+    now = app.now()
+    with app.db.reading() as tx:
+        with_due = select(Shipment.connection_id).where(col(Shipment.next_at) <= now).distinct()
+        rows = tx.exec(
+            select(Connection)
+            .where(
+                col(Connection.id).in_(with_due),
+                Connection.state != "disabled",
+                or_(col(Connection.paused_until).is_(None), col(Connection.paused_until) <= now),
+            )
+            .order_by(col(Connection.last_poll_at).asc())
+            .limit(CALLS_A_ROUND)
+        ).all()
+        tx.expunge_all()
+    return [row for row in rows if not is_resting(row, now) and isinstance(_adapter(row), Tracks)]
+
+
+def is_resting(connection: Connection, now: datetime) -> bool:
+    """Whether the breaker is open: wrong credentials, or BREAKER failures in a row. One call tries now and again."""
+    if connection.last_error_at is None:
+        return False
+    if connection.state == "bad_credentials":
+        return now - connection.last_error_at < RED_REST
+    if connection.failures < BREAKER:
+        return False
+    return now - connection.last_error_at < timedelta(minutes=min(2 ** (connection.failures - BREAKER), 60))
+
+
+def spend(tx: Session, connection_id: int, budgets: Sequence[Budget], now: datetime) -> None:
+    """Counts one call against every budget. Raises OverBudget, which rolls the caller's claim back with it."""
+    for budget in budgets:
+        seconds = max(1, int(budget.per.total_seconds()))
+        key = {"connection_id": connection_id, "period_seconds": seconds, "period": int(now.timestamp()) // seconds}
+        insert_once(tx, ConnectionUse, key | {"calls": 0})
+        took = tx.exec(
+            update(ConnectionUse)
+            .where(*(getattr(ConnectionUse, name) == value for name, value in key.items()))
+            .where(col(ConnectionUse.calls) < budget.calls)
+            .values(calls=ConnectionUse.calls + 1)
+        )
+        if took.rowcount != 1:
+            raise OverBudget
+
+
+def poll_key(numbers: Sequence[str], fetched: Fetched) -> str:
+    """The same answer to the same question is the same inbox row, however often it is asked."""
+    question = "\n".join((*sorted(numbers), str(fetched.status))).encode()
+    return "poll:" + sha256(question + b"\n\n" + fetched.body).hexdigest()
+
+
+def _call(app: App, connection: Connection, client: httpx.Client) -> int:
+    carrier = _adapter(connection)
+    found = _claim(app, connection, carrier)
+    if found is None:
+        return 0
+    crashpoint("poll.after_claim")
+    try:
+        http = open_http(
+            carrier,
+            client=client,
+            credentials=credentials(app, connection),
+            tokens=DatabaseTokens(app),
+            base=base_url(app, connection),
+        )
+        fetched = carrier.fetch(http, found.numbers)
+    except UnknownNumber:
+        _write_unknown(app, found)
+    except CarrierError as error:
+        _write_failure(app, found, error)
+    except CannotDecrypt:
+        _write_failure(app, found, BadCredentials("the stored secrets were written with another DOORSTEP_SECRET_KEY"))
+    except Exception as error:
+        if is_outage(error):
+            raise
+        log.error("poll_failed", carrier=connection.carrier, connection=connection.id, exc_info=error)
+        _write_failure(app, found, CarrierError(f"the adapter failed: {type(error).__name__}"))
+    else:
+        crashpoint("poll.after_fetch")
+        _keep(app, found, fetched)
+        crashpoint("poll.after_commit")
+    return len(found.rows)
+
+
+def _claim(app: App, connection: Connection, carrier: Carrier) -> Round | None:
+    now = app.now()
+    try:
+        with app.db.transaction() as tx:
+            mine = [col(Shipment.connection_id) == connection.id]
+            rows = claim(tx, Shipment, now, limit=carrier.about.batch_size, lease=LEASE, only=mine)
+            if rows:
+                spend(tx, _id(connection), carrier.about.budgets, now)
+    except OverBudget:
+        return None
+    return Round(connection, rows) if rows else None
+
+
+def _keep(app: App, found: Round, fetched: Fetched) -> None:
+    """T1 for polls: the raw answer, and the connection's health. An answer seen before is taken up once more, so that
+    its age is known and an estimate that went there and back again is right."""
+    now = app.now()
+    connection = found.connection
+    with app.db.transaction() as tx:
+        key = poll_key(found.numbers, fetched)
+        values = {
+            "connection_id": _id(connection),
+            "carrier": connection.carrier,
+            "via": "poll",
+            "hook_key": key,
+            "http_status": fetched.status,
+            "headers": {},
+            "body": fetched.body,
+            "asked": found.numbers,
+            "received_at": now,
+            "next_at": now,
+            "tries": 0,
+            "error": "",
+        }
+        again = {"received_at": now, "next_at": now, "done_at": None, "tries": 0}
+        dialect: Any = postgresql if app.db.is_postgres else sqlite
+        statement = dialect.insert(Inbox).values(**values)
+        tx.connection().execute(
+            statement.on_conflict_do_update(
+                index_elements=["connection_id", "hook_key"], set_=again, where=col(Inbox.dead_at).is_(None)
+            )
+        )
+        _set_shipments(tx, found, now, next_at=now + UNTIL_READ, tries=0, error="")
+        healthy = {"state": "ok", "state_text": "", "failures": 0, "last_poll_at": now, "paused_until": None}
+        still_on = (col(Connection.id) == connection.id, Connection.state != "disabled")
+        tx.exec(update(Connection).where(*still_on).values(**healthy))
+
+
+def _write_unknown(app: App, found: Round) -> None:
+    """The adapter said "unknown number" without a body worth keeping."""
+    now = app.now()
+    ids = [row.id for row in found.rows]
+    with app.db.transaction() as tx:
+        stored = scans_of(tx, ids)
+        wanted = select(Shipment).where(col(Shipment.id).in_(ids)).order_by(col(Shipment.id)).with_for_update()
+        for shipment in tx.exec(wanted).all():
+            shipment.heard_at, shipment.tries, shipment.error = now, 0, ""
+            refold(tx, shipment, stored[_id(shipment)], now, is_unknown=True, has_news=True)
+        heard = {"failures": 0, "last_poll_at": now}
+        tx.exec(update(Connection).where(col(Connection.id) == found.connection.id).values(**heard))
+
+
+def _write_failure(app: App, found: Round, error: CarrierError) -> None:
+    """Pause, red, or one failure more, by what went wrong; the parcels fall due again accordingly."""
+    now = app.now()
+    values: dict[str, Any] = {"last_poll_at": now}
+    retry_at = now + backoff(max(row.tries for row in found.rows))
+    match error:
+        case RateLimited():
+            retry_at = now + error.after
+            values |= {"paused_until": retry_at}
+        case BadCredentials():
+            retry_at = now + RED_REST
+            values |= {"state": "bad_credentials", "state_text": str(error)[:200], "last_error_at": now}
+        case _:
+            values |= {"failures": Connection.failures + 1, "last_error_at": now, "state_text": str(error)[:200]}
+    log.warning(
+        "poll_refused", carrier=found.connection.carrier, kind=type(error).__name__, connection=_id(found.connection)
+    )
+    with app.db.transaction() as tx:
+        tx.exec(update(Connection).where(col(Connection.id) == found.connection.id).values(**values))
+        _set_shipments(tx, found, now, next_at=retry_at, error=_short(error))
+        # Those that nobody has heard of yet have no story; the clock's own look gives them one.
+        never_told = (col(Shipment.heard_at).is_(None), col(Shipment.delay_at).is_(None))
+        ids = [row.id for row in found.rows]
+        tx.exec(update(Shipment).where(col(Shipment.id).in_(ids), *never_told).values(delay_at=now))
+
+
+def _set_shipments(tx: Session, found: Round, now: datetime, **values: Any) -> None:
+    """Only those whose lease is still ours: somebody may have asked for "poll now" meanwhile."""
+    for row in found.rows:
+        tx.exec(
+            update(Shipment).where(col(Shipment.id) == row.id, col(Shipment.next_at) == row.next_at).values(**values)
+        )
+
+
+def _settle_untrackable(app: App) -> None:
+    """Parcels that nobody can be asked about get their story from what the shop said, and are not due any more."""
+    with app.db.reading() as tx:
+        trackable = [slug for slug, carrier in all_carriers().items() if isinstance(carrier, Tracks)]
+        askable = select(Connection.id).where(col(Connection.carrier).in_(trackable))
+        nobody = or_(col(Shipment.connection_id).is_(None), col(Shipment.connection_id).not_in(askable))
+        due = tx.exec(select(Shipment.id).where(col(Shipment.next_at) <= app.now(), nobody).limit(200)).all()
+    if due:
+        with app.db.transaction() as tx:
+            tx.exec(update(Shipment).where(col(Shipment.id).in_(due)).values(next_at=None, delay_at=app.now()))
+
+
+def _adapter(connection: Connection) -> Any:
+    return all_carriers().get(connection.carrier)
+
+
+def _short(error: CarrierError) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+@cache
+def _client() -> httpx.Client:
+    """One per process: connections to carriers stay open between rounds."""
+    return open_client()
+
+
+def _id(row: Any) -> int:
+    return int(row.id)

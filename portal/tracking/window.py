@@ -1,0 +1,90 @@
+"""The expected window: on which days, local to the destination, a parcel should arrive, and who says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Literal
+
+from carriers.contract import Estimate
+from portal.tracking.timeline import Fold, zone_of
+
+FRESH: Final = timedelta(hours=24)
+
+Why = Literal["carrier", "promise", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What the shop said at purchase, in dates. Frozen: it is the yardstick for "late"."""
+
+    start: date | None = None
+    end: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The carrier's own estimate in dates local to the destination, and when it last repeated it."""
+
+    start: date
+    end: date
+    source: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Expected days, both inclusive; None where nothing honest can be said. `why` names the witness."""
+
+    start: date | None = None
+    end: date | None = None
+    why: Why = "none"
+    source: str = ""
+    until: datetime | None = None  # when the clock alone makes this window void
+
+
+def window_for(fold: Fold, promise: Promise, heard: Heard | None, zone: str, now: datetime) -> Window:
+    """The carrier's own estimate while it is younger than 24 hours, else the shop's promise, else nothing.
+
+    A window that lies wholly in the past is no expectation and is left out. Final parcels, and those on their way back,
+    have none. Raises nothing.
+    """
+    if fold.is_final or fold.status.value == "returning":
+        return Window()
+    today = now.astimezone(zone_of(zone)).date()
+    if heard and now - heard.at < FRESH and heard.end >= today:
+        return Window(
+            heard.start, heard.end, "carrier", heard.source, min(heard.at + FRESH, midnight_after(heard.end, zone))
+        )
+    if promise.end and promise.end >= today:
+        return Window(promise.start or promise.end, promise.end, "promise", "", midnight_after(promise.end, zone))
+    return Window()
+
+
+def midnight_after(day: date, zone: str) -> datetime:
+    """The instant at which a local day is over."""
+    return datetime.combine(day + timedelta(days=1), datetime.min.time(), zone_of(zone))
+
+
+def estimate_as_json(estimate: Estimate, heard_at: datetime) -> dict[str, str]:
+    """What shipment.estimate holds: dates stay dates, instants stay instants."""
+    return {
+        "from": estimate.start.isoformat(),
+        "to": estimate.end.isoformat(),
+        "source": estimate.source,
+        "heard_at": heard_at.isoformat(),
+    }
+
+
+def heard_from_json(values: dict[str, Any] | None, zone: str) -> Heard | None:
+    """The reverse, in dates of the destination. None for nothing."""
+    if not values:
+        return None
+    start, end = (_local_day(str(values[key]), zone) for key in ("from", "to"))
+    return Heard(min(start, end), max(start, end), str(values["source"]), datetime.fromisoformat(values["heard_at"]))
+
+
+def _local_day(text: str, zone: str) -> date:
+    if len(text) == len("2026-11-20"):
+        return date.fromisoformat(text)
+    return datetime.fromisoformat(text).astimezone(zone_of(zone)).date()
