@@ -36,7 +36,6 @@ class Message:
     at: datetime
     reply_to: str = ""
     list_id: str = ""
-    language: str = ""
     attachments: tuple[Attachment, ...] = ()
 
     def __repr__(self) -> str:

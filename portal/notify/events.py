@@ -45,14 +45,6 @@ class Event(StrEnum):
             return timedelta(hours=24)
         return STALE if self.about == "shipment" else None
 
-    @property
-    def hold(self) -> timedelta:
-        """How long a message waits before it is due, so that what follows at once makes it one message.
-
-        An approved return has its label some seconds later: "approved, with your label" is one mail, not two.
-        """
-        return timedelta(minutes=2) if self is Event.RETURN_APPROVED else timedelta(0)
-
 
 _FOLDERS = {
     Event.SHIPPED: "shipped",

@@ -61,7 +61,7 @@ def put(
         "suppressed": reason,
         "created_at": now,
         "done_at": now if reason else None,
-        "next_at": None if reason else now + event.hold,
+        "next_at": None if reason else now,
     }
     return insert_once(tx, Outbox, values) == 1
 

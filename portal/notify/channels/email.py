@@ -215,7 +215,6 @@ def build_mime(message: Message) -> bytes:
         message.reply_to,
         message.list_id,
         message.message_id,
-        message.language,
         *(file.name for file in message.attachments),
     ):
         if breaks_a_header(text):
@@ -232,8 +231,6 @@ def build_mime(message: Message) -> bytes:
         mail["Reply-To"] = _mailbox("", message.reply_to)
     if message.list_id:
         mail["List-Id"] = f"<{message.list_id}>"
-    if message.language:
-        mail["Content-Language"] = message.language
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(message.text, cte="quoted-printable")
     mail.add_alternative(message.html, subtype="html", cte="quoted-printable")
