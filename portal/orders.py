@@ -11,11 +11,11 @@ _ZIP_PLUS_FOUR = re.compile(r"[0-9]{9}")
 
 
 def number_key(text: str) -> str:
-    """An order number without case, spaces, '#', dashes and full-width forms: "# J-１００１" is "j1001".
+    """An order number in capitals, without spaces, '#', dashes and full-width forms: "# j-１００１" is "J1001".
 
     A number made of signs alone keeps them, so that it still equals itself. Empty text for nothing, or too much.
     """
-    folded = _folded(text)
+    folded = _folded(text).upper()
     return "".join(c for c in folded if c.isalnum()) or "".join(folded.split())
 
 

@@ -280,7 +280,11 @@ def derive(tokens: Tokens) -> Colours:
 
 def _neutral(tokens: Tokens, chroma: float, hue: float) -> Callable[[float, float], str]:
     strength = _NEUTRAL_CHROMA[tokens.tone] * (1 if chroma > 0.02 else 0)
-    return lambda light, factor=1.0: from_oklch(light, strength * factor, hue)
+
+    def grey(light: float, factor: float) -> str:
+        return from_oklch(light, strength * factor, hue)
+
+    return grey
 
 
 def _grounds(tokens: Tokens, chroma: float, hue: float) -> Colours:

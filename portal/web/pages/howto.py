@@ -1,0 +1,50 @@
+"""How-to articles: Markdown written by the shop, sanitised, under the brand's look. Public, like a leaflet."""
+
+from functools import lru_cache
+
+import nh3
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+from sqlmodel import select
+
+from portal.refusal import Refusal
+from portal.tables import HowTo
+from portal.web.access import nobody
+from portal.web.answers import View
+from portal.web.edge import Ask, page
+from portal.web.view_frame import shop_view
+
+TAGS = {"h2", "h3", "h4", "p", "ul", "ol", "li", "strong", "em", "a", "blockquote", "code", "pre", "hr", "br", "img"}
+ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "ol": {"start"}}
+
+
+@page("GET", "/how-to/{slug}", who=nobody)
+def howto(ask: Ask) -> View:
+    """One article in the brand's language."""
+    wanted = HowTo.brand_id == ask.brand.id, HowTo.slug == ask.path["slug"], HowTo.locale == ask.brand.locale
+    article = ask.tx.exec(select(HowTo).where(*wanted)).first()
+    if article is None:
+        raise Refusal("not_found", 404)
+    values = {"article": article, "body": render(article.markdown)}
+    return shop_view(ask, "pages/howto.html", values)
+
+
+@lru_cache(256)
+def render(markdown: str) -> Markup:
+    """Safe HTML: no raw HTML from the source, only plain tags, links to https, mailto and tel, our own pictures."""
+    html = MarkdownIt("commonmark", {"html": False, "linkify": False}).render(markdown)
+    clean = nh3.clean(
+        html.replace("<h1>", "<h2>").replace("</h1>", "</h2>"),
+        tags=TAGS,
+        attributes=ATTRIBUTES,
+        attribute_filter=_own_pictures,
+        url_schemes={"https", "mailto", "tel"},
+        link_rel="noopener noreferrer",
+    )
+    return Markup(clean)  # noqa: S704 - sanitised on the line above
+
+
+def _own_pictures(tag: str, attribute: str, value: str) -> str | None:
+    if tag == "img" and attribute == "src" and (not value.startswith("/") or value.startswith("//")):
+        return None
+    return value

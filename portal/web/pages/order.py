@@ -1,0 +1,234 @@
+"""The order page and one shipment as JSON: a few indexed Core reads, the session checked inside the first of them."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Row, bindparam, exists, select
+from sqlmodel import SQLModel
+
+from portal.db import Database
+from portal.keys import token_hash
+from portal.refusal import Refusal
+from portal.returning.rows import load_policy
+from portal.tables import HowTo, Order, OrderLine, ReturnCase, Shipment, ShipmentItem, ShopperSession
+from portal.web.access import MAX_OPEN_ORDERS, Trust, open_tokens, shopper_of_order
+from portal.web.answers import Data, Go, SignIn, View
+from portal.web.edge import Ask, page
+from portal.web.pages.lookup import mail_link_to
+from portal.web.view_frame import shop_view
+from portal.web.view_order import Page, Shelf, view
+from returns.policy import explain
+
+_SHELF_SECONDS = 30.0
+_TRUSTED: dict[str, int] = {"status": 0, "email": 1, "link": 2}
+
+
+def _table(table: type[SQLModel]) -> Any:
+    return table.__table__  # type: ignore[attr-defined]
+
+
+_session, _order, _line = _table(ShopperSession).c, _table(Order).c, _table(OrderLine).c
+_shipment, _packed, _case = _table(Shipment).c, _table(ShipmentItem).c, _table(ReturnCase).c
+
+# Tokens are bound one by one: a list would be expanded, and compiled, anew at every request.
+_TOKENS = [bindparam(f"token{n}") for n in range(MAX_OPEN_ORDERS)]
+_ALIVE = (
+    _session.token_hash.in_(_TOKENS),
+    _session.brand_id == bindparam("brand"),
+    _session.expires_at > bindparam("now"),
+    _order.public_id == bindparam("order"),
+)
+_ORDER_COLUMNS = [
+    "id",
+    "public_id",
+    "number",
+    "ship_to",
+    "currency",
+    "items_minor",
+    "discount_minor",
+    "shipping_minor",
+    "tax_minor",
+    "tax_included",
+    "total_minor",
+    "refunded_minor",
+    "stage",
+    "cancelled_at",
+    "placed_at",
+    "promised_from",
+    "promised_to",
+    "payment_hint",
+]
+_OPENED = (
+    select(
+        _session.token_hash,
+        _session.trust,
+        exists().where(_case.order_id == _order.id).label("has_returns"),
+        *(_order[name] for name in _ORDER_COLUMNS),
+    )
+    .join_from(_table(ShopperSession), _table(Order), _order.id == _session.order_id)
+    .where(*_ALIVE)
+)
+_SHIPMENT_COLUMNS = [
+    "id",
+    "public_id",
+    "carrier",
+    "carrier_name",
+    "number",
+    "status",
+    "sub_status",
+    "window_from",
+    "window_to",
+    "delivered_on",
+    "heard_at",
+    "error",
+    "delay",
+    "story",
+    "created_at",
+]
+_SHIPMENTS = (
+    select(*(_shipment[name] for name in _SHIPMENT_COLUMNS))
+    .where(_shipment.order_id == bindparam("order"), _shipment.direction == "outbound")
+    .order_by(_shipment.id)
+)
+_LINES = (
+    select(
+        _line.id, _line.sku, _line.title, _line.variant, _line.quantity, _line.returned_quantity, _line.tags,
+        _line.picture, _line.ships, _packed.shipment_id, _packed.quantity.label("packed"),
+    )
+    .outerjoin_from(_table(OrderLine), _table(ShipmentItem), _packed.order_line_id == _line.id)
+    .where(_line.order_id == bindparam("order"))
+    .order_by(_line.position, _line.id)
+)  # fmt: skip
+_RETURNS = (
+    select(_case.public_id, _case.rma, _case.status, _case.deadline)
+    .where(_case.order_id == bindparam("order"), _case.status != "draft")
+    .order_by(_case.id.desc())
+)
+_ONE_SHIPMENT = (
+    select(
+        _session.trust, _shipment.public_id, _shipment.carrier, _shipment.number, _shipment.status,
+        _shipment.sub_status, _shipment.window_from, _shipment.window_to, _shipment.delivered_at, _shipment.delay,
+        _shipment.heard_at, _shipment.story,
+    )
+    .select_from(_table(ShopperSession))
+    .join(_table(Order), _order.id == _session.order_id)
+    .join(_table(Shipment), _shipment.order_id == _order.id)
+    .where(*_ALIVE, _shipment.public_id == bindparam("shipment"), _shipment.direction == "outbound")
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The order in the path as its columns, and how the shopper came to it."""
+
+    row: Row[Any]
+    trust: Trust
+
+
+def reader_of_order(ask: Ask) -> Opened:
+    """As access.shopper_of_order, for pages that only look: columns instead of rows, session and order in one read."""
+    found = ask.tx.connection().execute(_OPENED, _keys(ask)).all()
+    if not found:
+        raise SignIn("/?expired=1")
+    row = max(found, key=lambda row: _TRUSTED.get(row.trust, -1))
+    ask.session = row.token_hash
+    return Opened(row, row.trust)
+
+
+@page("GET", "/orders/{order}", who=reader_of_order)
+def order_page(ask: Ask) -> View:
+    """One order: where it is, when it comes, what there is to do."""
+    opened: Opened = ask.who
+    data = read_page(ask, opened.row)
+    values = view(data, brand=ask.brand, trust=opened.trust, now=ask.now)
+    return shop_view(ask, "pages/order.html", {**values, "mailed": "mailed" in ask.query})
+
+
+@page("POST", "/orders/{order}/link", who=shopper_of_order)
+def mail_link(ask: Ask) -> Go:
+    """Mails the private link to the address on this order, wherever that is."""
+    mail_link_to(ask, ask.who.order)
+    return Go(f"/orders/{ask.who.order.public_id}?mailed=1")
+
+
+@page("GET", "/api/orders/{order}/shipments/{shipment}", who=lambda ask: None)
+def shipment_json(ask: Ask) -> Data:
+    """One shipment with its stored story, to the session that opened its order; 404 to everybody else."""
+    keys = {**_keys(ask), "shipment": ask.path["shipment"]}
+    row = ask.tx.connection().execute(_ONE_SHIPMENT, keys).first()
+    if row is None:
+        raise Refusal("not_found", 404)
+    story = row.story
+    if row.trust == "status" and story.get("pod"):
+        story = {**story, "pod": {**story["pod"], "by": ""}}
+    return Data(
+        {
+            "id": row.public_id,
+            "carrier": row.carrier,
+            "number": row.number,
+            "status": row.status,
+            "sub_status": row.sub_status,
+            "window": {"from": _iso(row.window_from), "to": _iso(row.window_to)},
+            "delivered_at": _iso(row.delivered_at),
+            "delay": row.delay,
+            "heard_at": _iso(row.heard_at),
+            "story": story,
+        }
+    )
+
+
+def read_page(ask: Ask, order: Any) -> Page:
+    """Everything else that the page shows, in two reads, or three when there are returns."""
+    connection, key = ask.tx.connection(), {"order": order.id}
+    shipments = connection.execute(_SHIPMENTS, key).all()
+    lines: dict[int, Any] = {}
+    packed: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for line in connection.execute(_LINES, key):
+        lines.setdefault(line.id, line)
+        if line.shipment_id is not None:
+            packed[line.shipment_id].append((line.id, line.packed))
+    cases = connection.execute(_RETURNS, key).all() if order.has_returns else ()
+    return Page(order, shipments, list(lines.values()), packed, cases, shelf_of(ask))
+
+
+_shelves: WeakKeyDictionary[Database, dict[int | None, tuple[float, Shelf]]] = WeakKeyDictionary()
+
+
+def shelf_of(ask: Ask) -> Shelf:
+    """The brand's articles and return window, read again every half minute: they are the same for every order."""
+    shelves = _shelves.setdefault(ask.app.db, {})
+    kept = shelves.get(ask.brand.id)
+    if kept and time.monotonic() - kept[0] < _SHELF_SECONDS:
+        return kept[1]
+    shelf = _read_shelf(ask)
+    shelves[ask.brand.id] = (time.monotonic(), shelf)
+    return shelf
+
+
+def _read_shelf(ask: Ask) -> Shelf:
+    articles = _table(HowTo).c
+    columns = (articles.slug, articles.title, articles.summary, articles.minutes, articles.skus, articles.tags)
+    mine = select(*columns).where(articles.brand_id == ask.brand.id, articles.locale == ask.brand.locale)
+    rows = ask.tx.connection().execute(mine.order_by(articles.position, articles.id)).mappings()
+    howtos = tuple({**row, "skus": frozenset(row["skus"]), "tags": frozenset(row["tags"])} for row in rows)
+    policy, _ = load_policy(ask.tx, ask.brand)
+    days = [clause.facts["days"] for clause in explain(policy) if clause.code == "window_days"]
+    return Shelf(howtos, int(days[0]) if days else None)
+
+
+def _keys(ask: Ask) -> dict[str, Any]:
+    tokens = open_tokens(ask)
+    if not tokens:
+        raise Refusal("not_found", 404) if ask.url_path.startswith("/api/") else SignIn("/?expired=1")
+    hashes = [token_hash(token) for token in tokens] + [""] * (MAX_OPEN_ORDERS - len(tokens))
+    named = {f"token{n}": value for n, value in enumerate(hashes)}
+    return {**named, "brand": ask.brand.id, "now": ask.now, "order": ask.path["order"]}
+
+
+def _iso(value: Any) -> str | None:
+    return value.isoformat() if value is not None else None
