@@ -62,14 +62,16 @@ def documents(body: bytes) -> Iterator[Document | RowFault]:
     elif _is_json_lines(text, start):
         yield from _lines(text)
     else:
-        value = _value(text, start)
+        value = _value(text, start, _line(text, start))
         yield value if isinstance(value, RowFault) else value[0]
 
 
 def _elements(text: str, at: int) -> Iterator[Document | RowFault]:
     at = _skip(text, at)
+    counted, line = 0, 1  # lines are counted on from the last element: from the start each time would be quadratic
     while at < len(text) and text[at] != "]":
-        found = _value(text, at, whole=False)
+        line, counted = line + text.count("\n", counted, at), at
+        found = _value(text, at, line, whole=False)
         if isinstance(found, RowFault):
             yield found
             return
@@ -93,25 +95,22 @@ def _is_json_lines(text: str, start: int) -> bool:
 def _lines(text: str) -> Iterator[Document | RowFault]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            found = _value(line, _skip(line, 0))
-            if isinstance(found, RowFault):
-                yield RowFault(number, found.reason)
-            else:
-                yield Document(number, found[0].value)
+            found = _value(line, _skip(line, 0), number)
+            yield RowFault(number, found.reason) if isinstance(found, RowFault) else found[0]
 
 
-def _value(text: str, at: int, *, whole: bool = True) -> tuple[Document, int] | RowFault:
+def _value(text: str, at: int, line: int, *, whole: bool = True) -> tuple[Document, int] | RowFault:
     try:
         value, end = _DECODER.raw_decode(text, at)
     except json.JSONDecodeError as error:
         return RowFault(error.lineno, f"not JSON: {error.msg} (column {error.colno})")
     except RecursionError:
-        return RowFault(_line(text, at), "nested too deeply to be an order")
+        return RowFault(line, "nested too deeply to be an order")
     except ValueError as error:
-        return RowFault(_line(text, at), f"not JSON: {error}")
+        return RowFault(line, f"not JSON: {error}")
     if whole and _skip(text, end) != len(text):
         return RowFault(_line(text, end), "there is more after the end of the JSON value")
-    return Document(_line(text, at), value), end
+    return Document(line, value), end
 
 
 def _no_constant(name: str) -> Any:

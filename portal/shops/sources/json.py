@@ -141,8 +141,6 @@ def draft_of(line: int, value: Any, zone: ZoneInfo) -> Draft:
         shape = OrderShape.model_validate(value)
     except ValidationError as error:
         raise Unreadable("; ".join(_fault(dict(e)) for e in error.errors()[:8])) from None
-    except Unreadable as error:
-        raise Unreadable(str(error)) from None
     return _draft(line, shape, zone)
 
 

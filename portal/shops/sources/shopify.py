@@ -152,7 +152,7 @@ def _lines(order: Mapping[str, Any], currency: str) -> tuple[LineDraft, ...]:
 
 def _line_discount(item: Mapping[str, Any], n: int, currency: str) -> int:
     """`discount_allocations` is the whole share; older orders only have the line's own `total_discount`."""
-    shares = [a for a in item.get("discount_allocations") or [] if isinstance(a, dict)]
+    shares = objects(item, "discount_allocations")
     if shares:
         return sum(minor(a.get("amount"), currency, f"line item {n}: discount") for a in shares)
     return minor(item.get("total_discount"), currency, f"line item {n}: total_discount")
@@ -185,8 +185,7 @@ def _with_order_tax(
 
 
 def _taxes(item: Mapping[str, Any], what: str, currency: str) -> int:
-    taxes = [t for t in item.get("tax_lines") or [] if isinstance(t, dict)]
-    return sum(minor(t.get("price"), currency, what, nearest=True) for t in taxes)
+    return sum(minor(t.get("price"), currency, what, nearest=True) for t in objects(item, "tax_lines"))
 
 
 def _removed_units(order: Mapping[str, Any]) -> dict[str, int]:
@@ -228,7 +227,7 @@ def _shipping_discount(line: Mapping[str, Any], currency: str) -> int:
 
 def _captured(order: Mapping[str, Any], currency: str) -> int:
     """What was really paid: the successful captures where the export lists them, else by the financial status."""
-    status = order.get("financial_status")
+    status = clean(order.get("financial_status"))
     captures = [
         minor(t.get("amount"), currency, "transactions: amount")
         for t in objects(order, "transactions")
@@ -267,7 +266,7 @@ def _parcels(order: Mapping[str, Any], lines: tuple[LineDraft, ...]) -> Iterator
     """One parcel per tracking number. Shopify does not say what is in which of several: then nothing is."""
     known = {line.source_id for line in lines}
     for fulfillment in objects(order, "fulfillments"):
-        if fulfillment.get("status") in _DEAD_FULFILLMENTS:
+        if clean(fulfillment.get("status")) in _DEAD_FULFILLMENTS:
             continue
         numbers = _numbers(fulfillment)
         contents = {
