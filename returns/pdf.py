@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from returns.slip import Inset, Sheet
 
 _HEAD = struct.Struct(">cQ")  # "+" or "-", length of what follows
+_Message = tuple[bytes, bytes]
+_OUT_OF_MEMORY = 77  # exit code
 _MOST_BYTES = 32 * 1024 * 1024
 _KEPT_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "HOME", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
 _POINTS_PER_MM = 72 / 25.4
@@ -38,10 +40,10 @@ class PdfFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one worker may use. Memory is address space: fonts and libraries alone map about 500 MB of it, of which
-    some 90 MB are resident; measured in tests/returns/test_pdf.py."""
+    """What one worker may use. Memory is address space: sheets with carriers' labels reach 300 MB of it, 100 MB of that
+    resident."""
 
-    memory_bytes: int = 1024 * 1024 * 1024
+    memory_bytes: int = 512 * 1024 * 1024
     cpu_seconds: int = 10  # for one sheet
     wall_seconds: float = 15  # for one sheet
     start_seconds: float = 60  # importing WeasyPrint on a busy machine with a cold disk
@@ -93,17 +95,12 @@ class Press:
             raise PdfFailed("all PDF workers are busy; try again") from None
         try:
             worker = worker or _Worker(self._limits)
-            pdf = worker.run(kind, payload)
-        except BaseException:
-            if worker and not worker.is_alive:
-                worker = None
-            raise
+            return worker.run(kind, payload)
         finally:
             if worker and worker.is_spent:
                 worker.end()
                 worker = None
             self._idle.put(worker)
-        return pdf
 
 
 def render(html: str, assets: Mapping[str, bytes], limits: Limits = Limits()) -> bytes:
@@ -129,21 +126,24 @@ class _Worker:
         )
         self._limits = limits
         self._left = limits.sheets
+        self._is_mid_job = False  # stays so when an exception hits the parent between question and answer
         self._timed_out = False
         self._within(limits.start_seconds, self._answer)
 
     @property
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
-
-    @property
     def is_spent(self) -> bool:
-        return self._left <= 0 or not self.is_alive
+        """Whether it must not be asked again: worn out, gone, or with an answer to an older question in the pipe."""
+        return self._left <= 0 or self._is_mid_job or self._timed_out or self._process.poll() is not None
 
     def run(self, kind: str, payload: object) -> bytes:
         self._left -= 1
         body = pickle.dumps((kind, payload))
-        return self._within(self._limits.wall_seconds, lambda: self._ask(body))
+        self._is_mid_job = True
+        sign, answer = self._within(self._limits.wall_seconds, lambda: self._ask(body))
+        self._is_mid_job = False
+        if sign != b"+":
+            raise PdfFailed(answer.decode(errors="replace"))
+        return answer
 
     def end(self) -> None:
         self._process.kill()
@@ -152,7 +152,7 @@ class _Worker:
             with suppress(OSError):  # what was left unwritten when it was killed
                 pipe.close() if pipe else None
 
-    def _within(self, seconds: float, do: Callable[[], bytes]) -> bytes:
+    def _within(self, seconds: float, do: Callable[[], _Message]) -> _Message:
         """Kills the child if `do` takes longer, which ends the blocked read or write in `do`."""
         timer = Timer(seconds, self._run_out)
         timer.daemon = True
@@ -174,19 +174,18 @@ class _Worker:
             return f"the PDF took longer than {seconds:g} seconds"
         if self._process.returncode == -signal.SIGXCPU:
             return f"the PDF took more than {self._limits.cpu_seconds} seconds of processor time"
+        if self._process.returncode == _OUT_OF_MEMORY:
+            return f"the PDF took more than {self._limits.memory_bytes >> 20} MB of memory"
         return f"the PDF worker ended (exit {self._process.returncode})"
 
-    def _ask(self, body: bytes) -> bytes:
+    def _ask(self, body: bytes) -> _Message:
         assert self._process.stdin  # noqa: S101  a pipe was asked for
         _send(self._process.stdin, b"+", body)
         return self._answer()
 
-    def _answer(self) -> bytes:
+    def _answer(self) -> _Message:
         assert self._process.stdout  # noqa: S101  a pipe was asked for
-        sign, body = _receive(self._process.stdout)
-        if sign != b"+":
-            raise PdfFailed(body.decode(errors="replace"))
-        return body
+        return _receive(self._process.stdout)
 
 
 def _send(pipe: IO[bytes], sign: bytes, body: bytes) -> None:
@@ -194,7 +193,7 @@ def _send(pipe: IO[bytes], sign: bytes, body: bytes) -> None:
     pipe.flush()
 
 
-def _receive(pipe: IO[bytes]) -> tuple[bytes, bytes]:
+def _receive(pipe: IO[bytes]) -> _Message:
     """The next message. EOFError when the other side is gone or talks nonsense."""
     head = pipe.read(_HEAD.size)
     sign, size = _HEAD.unpack(head) if len(head) == _HEAD.size else (b"", _MOST_BYTES + 1)
@@ -264,7 +263,7 @@ def _attempt(kind: str, payload: Any, fonts: object) -> tuple[bytes, bytes]:
     except FatalURLFetchingError as error:
         return b"-", f"the document asks for {str(error)[:100]!r}, which is refused".encode()
     except MemoryError:
-        return b"-", b"the PDF took more memory than allowed"
+        os._exit(_OUT_OF_MEMORY)  # what is left of the process cannot be relied on
     except Exception as error:  # the text of a foreign error may quote the document
         return b"-", f"the PDF could not be made ({type(error).__name__})".encode()
 
