@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 
     from carriers.http import Http
 
-# Codes of `eventType`, `latestStatusDetail.code` and `derivedStatusCode`, from FedEx's own table of tracking status
-# codes and, for AE, HA and IN, from recorded answers. Left out are DR and DS (a vehicle is not a parcel), RD (the
-# link of a return label ran out) and the codes of AMBIGUOUS.
+# Codes of `eventType`, from FedEx's table of tracking status codes and its list of event types for webhooks. Left out
+# are DR and DS (a vehicle is not a parcel), RD (the link of a return label ran out) and the codes of AMBIGUOUS.
 CODES: Final[Mapping[str, str]] = {
     "AA": "in_transit",
     "AC": "in_transit.handed_to_partner",
@@ -45,6 +44,7 @@ CODES: Final[Mapping[str, str]] = {
     "AO": "in_transit",
     "AP": "info_received.pickup_scheduled",
     "AR": "in_transit.arrived_hub",
+    "AS": "in_transit",
     "AX": "in_transit.handed_to_partner",
     "BR": "in_transit.customs_started",
     "CC": "in_transit.customs_cleared",
@@ -55,6 +55,7 @@ CODES: Final[Mapping[str, str]] = {
     "DD": "exception.capacity",
     "DE": "exception",
     "DL": "delivered",
+    "DO": "picked_up.dropped_off",
     "DP": "in_transit.departed_hub",
     "DY": "exception.capacity",
     "EA": "in_transit",  # on the way to the airport, or cleared for export: both are on the way
@@ -65,11 +66,12 @@ CODES: Final[Mapping[str, str]] = {
     "HA": "in_transit.redirected",
     "HL": "available_for_pickup.at_point",
     "HP": "available_for_pickup.at_point",
-    "IN": "info_received.label_created",
+    "IP": "picked_up",
     "IT": "in_transit",
     "IX": "in_transit",
     "LO": "in_transit.departed_origin",
     "LP": "cancelled",
+    "MD": "info_received.data_received",
     "OC": "info_received.label_created",
     "OD": "out_for_delivery.on_vehicle",
     "OF": "picked_up",
@@ -79,24 +81,29 @@ CODES: Final[Mapping[str, str]] = {
     "PF": "in_transit",
     "PL": "in_transit",
     "PM": "in_transit",
+    "PR": "in_transit.redirected",
     "PU": "picked_up.collected",
     "PX": "picked_up.collected",
+    "RA": "in_transit",
     "RG": "info_received",
     "RM": "in_transit",
     "RP": "info_received",
     "RR": "in_transit",
     "RS": "returning",
+    "RT": "in_transit",  # the return is asked for, not begun
     "SE": "exception",
     "SF": "in_transit.arrived_hub",
     "SH": "info_received",
     "TP": "in_transit.handed_to_partner",
     "TR": "in_transit",
+    "US": "in_transit",
 }
 
-# FedEx uses these in more than one group of its table: CA is "cancelled" or "with the carrier", RC "delivery option
-# cancelled" or "with the recipient", SP "split". Only the derived code beside them can decide; CA beside CA is
-# cancelled, as both then name a status. Alone they say nothing.
-AMBIGUOUS: Final = frozenset({"CA", "RC", "SP"})
+# These mean several things as an event: CA is "cancelled" or "with the carrier", IN "label created" or "intervention
+# complete", RC "delivery option cancelled" or "with the recipient", SP "split". The derived code beside them, which
+# always names the state of the parcel, decides; alone they say nothing.
+AMBIGUOUS: Final = frozenset({"CA", "IN", "RC", "SP"})
+DERIVED: Final[Mapping[str, str]] = {**CODES, "CA": "cancelled", "IN": "info_received.label_created"}
 
 NOT_FOUND: Final = frozenset({"TRACKING.TRACKINGNUMBER.NOTFOUND", "TRACKING.DATA.NOTFOUND"})
 _DELAYS = {"DD", "DE", "DY", "SE"}
@@ -126,7 +133,7 @@ class FedEx:
         sandbox="https://apis-sandbox.fedex.com",
         tracking_page="https://www.fedex.com/fedextrack/?trknbr={number}",
         number_pattern=r"[0-9]{12}|[0-9]{15}|[0-9]{18}|[0-9]{20}|96[0-9]{20}|[0-9]{34}",
-        codes={**CODES, "CA": "cancelled"},
+        codes=DERIVED,
         budgets=(Budget(1400, timedelta(seconds=10)), Budget(100_000, timedelta(days=1))),
         batch_size=30,
         hook_trust=Trust.SIGNED,
@@ -151,13 +158,14 @@ class FedEx:
         hook_header_names=("fdx-signature",),
         sources=(
             "FedEx OpenAPI document track.json (Track API v1) and the table of tracking status codes",
+            "https://developer.fedex.com/api/en-us/catalog/shipment-visibility-webhook/docs/aiv-reason-codes.html",
             "FedEx rate limits, developer.fedex.com/api/en-us/guides/ratelimits.html",
             "FedEx Advanced Integrated Visibility, business rules and validation process, developer.fedex.com",
         ),
         gaps=(
-            "Exception codes (DE with 08, 007, A47 ...) are not mapped to reasons: FedEx publishes no table, and the "
-            "same number means different things for Express and Ground. The text is shown.",
-            "CA, RC and SP mean different things per group; without a derived code beside them they stay unmapped.",
+            "Exception codes (DE with 08, 007, A47 ...) are not mapped to reasons yet: the same number means different "
+            "things for Express and Ground, and FedEx's list per carrier is not worked in. The text is shown.",
+            "CA, IN, RC and SP mean different things per group; without a derived code beside them they stay unmapped.",
             "The signature is described as hex and as base64 on the same page; both are accepted. Webhooks carry no "
             "id, so a repeat is known by its bytes.",
             "An organisation shares one daily quota over all its projects; we keep the limits of one project.",
@@ -360,7 +368,7 @@ def _mapped(code: str, derived: str, delay: Mapping[str, Any]) -> tuple[Status |
     """Status and sub-status of a code. The derived code speaks only where the code itself has several meanings."""
     word = CODES.get(code.upper())
     if code in AMBIGUOUS:
-        word = "cancelled" if code == derived == "CA" else CODES.get(derived)
+        word = DERIVED.get(derived)
     if code in _DELAYS and delay.get("type") == "WEATHER":
         word = "exception.weather"
     if word is None:
