@@ -19,14 +19,16 @@ class NoPostgres(Exception):
 
 
 @contextmanager
-def private_cluster(*, durable: bool = False) -> Iterator[str]:
+def private_cluster(*, durable: bool = False, preload: Path | None = None) -> Iterator[str]:
     """Starts a cluster and yields a URL prefix that lacks only the database name. Raises NoPostgres with the reason.
 
-    `durable` keeps fsync on, for benchmarks; tests of logic do not need the disk.
+    `durable` keeps fsync on, for benchmarks; tests of logic do not need the disk. `preload` is a library for the server.
     """
     binaries = find_binaries()
     home = Path(tempfile.mkdtemp(prefix="pg"))
     run_as = _account(home)
+    if preload:
+        run_as["env"] = {**os.environ, "LD_PRELOAD": str(preload)}
     data = home / "data"
     try:
         _run(run_as, binaries / "initdb", "-D", data, "-U", "doorstep", "-A", "trust", "-E", "UTF8", "--locale=C")

@@ -1,0 +1,82 @@
+"""Starting the web process against the bare imports of its libraries, and its memory after ten thousand requests."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks import databases, load
+from benchmarks.serving import SECRET_KEY, server
+
+ROUNDS = 9
+REQUESTS = 10_000
+_BARE = "import starlette.applications, starlette.routing, sqlmodel, httpx, apscheduler.schedulers.background"
+_PRODUCT = "from portal.app import create; from portal.settings import load; create(load())"
+_WEASYPRINT = _PRODUCT + "; import sys; print('weasyprint' in sys.modules)"
+
+
+def measure(url: str) -> dict[str, Any]:
+    """Median seconds of both, their ratio, whether WeasyPrint was imported, resident megabytes."""
+    env = {**os.environ, "DOORSTEP_SECRET_KEY": SECRET_KEY, "DOORSTEP_DATABASE_URL": url}
+    seen: dict[str, list[float]] = {_BARE: [], _PRODUCT: []}
+    for _ in range(ROUNDS):
+        for code, times in seen.items():
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True, env=env)
+            times.append(time.perf_counter() - start)
+    bare, product = (statistics.median(times) for times in seen.values())
+    imported = subprocess.run([sys.executable, "-c", _WEASYPRINT], check=True, env=env, capture_output=True, text=True)
+    return {
+        "bare_seconds": bare,
+        "product_seconds": product,
+        "of_bare": product / bare,
+        "weasyprint_imported": imported.stdout.strip() == "True",
+        "resident_mb": _resident(url),
+    }
+
+
+def _resident(url: str) -> float:
+    """Of the server process after 10,000 requests for the lookup page."""
+    with server("product", url) as port:
+        request = load.http_get("/", "bench.test")
+        answered = 0
+        while answered < REQUESTS:
+            answered += load.run(port, [request], connections=16, seconds=5).answered
+        return _rss_of_listener(port)
+
+
+def _rss_of_listener(port: int) -> float:
+    wanted = f":{port:04X}"
+    inodes = {
+        f"socket:[{parts[9]}]"
+        for parts in (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+        if parts[1].endswith(wanted) and parts[3] == "0A"
+    }
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(os.readlink(link) in inodes for link in (folder / "fd").iterdir()):
+                status = (folder / "status").read_text()
+                return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        except OSError:
+            continue
+    raise RuntimeError("the server is gone")
+
+
+def main() -> dict[str, Any]:
+    """On SQLite, the default."""
+    from benchmarks.pages import brand_only
+
+    with tempfile.TemporaryDirectory() as folder, databases.sqlite(Path(folder)) as url:
+        brand_only(url)
+        return measure(url)
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(), indent=2))
