@@ -73,7 +73,7 @@ def _names(items: Sequence[Item]) -> dict[str, Any]:
     """At most twelve names, and how many lines more there are."""
     names = []
     for item in items[:_MOST_ITEMS]:
-        name = one_line(f"{item.title}, {item.variant}" if item.variant else item.title, 90)
+        name = one_line(f"{item.title} ({item.variant})" if item.variant else item.title, 90)
         names.append(f"{name} × {item.quantity}" if item.quantity > 1 else name)
     return {"names": names, "more": max(len(items) - _MOST_ITEMS, 0)}
 
