@@ -1,0 +1,109 @@
+"""Returns from the workspace: on the shopper's behalf, and every decision about one."""
+
+from typing import Any
+
+from portal.refusal import Refusal
+from portal.returning import approve, receive, settle, start
+from portal.web.answers import Go, View
+from portal.web.console.acts import Desk, attempt, brand_of, on_case, order_path, refused
+from portal.web.console.said import after
+from portal.web.console.scope import acting_agent, actor, order_of
+from portal.web.console.show import show_for
+from portal.web.console.wanted import wanted_of
+from portal.web.edge import Ask, page
+from portal.web.pages.console.order import form_key, form_text
+from returns.machine import Resolution
+from returns.money import MoneyError, parse
+
+MAX_REASON = 1000
+
+
+@page("POST", "/console/orders/{order}/returns", who=acting_agent)
+def start_return(ask: Ask) -> View | Go:
+    """A return or an exchange on the shopper's behalf. The form's key makes a double submit one return."""
+    order, key = order_of(ask, lock=True), form_key(ask)
+    wish = wanted_of(ask.body)
+    if wish.fault:
+        return refused(ask, order, Refusal("no_items" if wish.fault == "nothing_chosen" else wish.fault, 422))
+    brand, by = brand_of(ask, order), actor(ask.who)
+
+    def act() -> dict[str, Any]:
+        case = start.start_return(ask.tx, brand, order, wish.wanted, request_key=key, by=by, now=ask.now)
+        return {"rma": case.rma, "status": case.status}
+
+    facts = attempt(ask, order, act)
+    if isinstance(facts, View):
+        return facts
+    is_exchange = wish.wanted.resolution == Resolution.EXCHANGE_VARIANT
+    code = "return_waits" if facts["status"] == "requested" else "exchange_started" if is_exchange else "return_started"
+    return after(ask, f"{order_path(order)}#{facts['rma']}", code, rma=facts["rma"])
+
+
+@page("POST", "/console/orders/{order}/returns/{case}/approve", who=acting_agent)
+def approve_return(ask: Ask) -> View | Go:
+    """Yes; the label follows by itself."""
+
+    def act(desk: Desk) -> dict[str, Any]:
+        approve.approve(ask.tx, desk.brand, desk.case, desk.by, ask.now)
+        return {}
+
+    return on_case(ask, "approve", form_text(ask, "status", 40), act)
+
+
+@page("POST", "/console/orders/{order}/returns/{case}/reject", who=acting_agent)
+def reject_return(ask: Ask) -> View | Go:
+    """No, with the reason that the shopper is told."""
+
+    def act(desk: Desk) -> dict[str, Any]:
+        approve.reject(ask.tx, desk.brand, desk.case, form_text(ask, "reason", MAX_REASON), desk.by, ask.now)
+        return {}
+
+    return on_case(ask, "reject", form_text(ask, "status", 40), act)
+
+
+@page("POST", "/console/orders/{order}/returns/{case}/cancel", who=acting_agent)
+def cancel_return(ask: Ask) -> View | Go:
+    """Called off before the first scan."""
+
+    def act(desk: Desk) -> dict[str, Any]:
+        approve.cancel(ask.tx, desk.brand, desk.case, desk.by, ask.now)
+        return {}
+
+    return on_case(ask, "cancel", form_text(ask, "status", 40), act)
+
+
+@page("POST", "/console/orders/{order}/returns/{case}/receive", who=acting_agent)
+def receive_return(ask: Ask) -> View | Go:
+    """Everything is back."""
+
+    def act(desk: Desk) -> dict[str, Any]:
+        receive.receive(ask.tx, desk.brand, desk.case, desk.by, ask.now)
+        return {}
+
+    return on_case(ask, "receive", form_text(ask, "status", 40), act)
+
+
+@page("POST", "/console/orders/{order}/returns/{case}/refund", who=acting_agent)
+def refund_return(ask: Ask) -> View | Go:
+    """The amount in the button, or less of it. What was shown is what is done: the amount comes with the form."""
+
+    def act(desk: Desk) -> dict[str, Any]:
+        try:
+            amount = parse(form_text(ask, "amount", 40).replace(",", "."), desk.case.currency).minor
+        except MoneyError:
+            raise Refusal("nothing_to_refund", 422) from None
+        row = settle.refund(ask.tx, desk.brand, desk.case, desk.by, ask.now, amount_minor=amount)
+        return {"amount": show_for(ask, desk.brand).money(row.amount_minor, row.currency)}
+
+    return on_case(ask, "refund", form_text(ask, "status", 40), act)
+
+
+@page("POST", "/console/orders/{order}/returns/{case}/exchange", who=acting_agent)
+def exchange_return(ask: Ask) -> View | Go:
+    """Releases the other variant."""
+
+    def act(desk: Desk) -> dict[str, Any]:
+        settle.settle_exchange(ask.tx, desk.brand, desk.case, form_text(ask, "sku", 200), desk.by, ask.now)
+        return {}
+
+    return on_case(ask, "exchange", form_text(ask, "status", 40), act)
