@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from carriers.contract import Answer, Estimate, Hooked, Parcel, Scan, Tracks
@@ -84,5 +84,7 @@ def _scan(scan: Scan) -> dict[str, Any]:
 
 def _moment(value: date | datetime | None) -> str | None:
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be shown as UTC")
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return value.isoformat() if value else None

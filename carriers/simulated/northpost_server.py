@@ -186,18 +186,10 @@ class Network:
             }
         )
 
-    def heard_between(self, after: datetime, until: datetime) -> list[tuple[Journey, Event]]:
-        """What became known after one moment and not after another, oldest news first."""
+    def parcels(self) -> list[Journey]:
+        """All registered parcels."""
         with self.changed:
-            journeys = list(self.journeys.values())
-        news = [
-            (journey, event)
-            for journey in journeys
-            for event in all_events(journey)
-            # what was known when the parcel was registered is history; a subscription sends none
-            if max(after, journey.registered_at - timedelta(microseconds=1)) < event.heard_at <= until
-        ]
-        return sorted(news, key=lambda pair: pair[1].heard_at)
+            return list(self.journeys.values())
 
 
 class Pusher:
@@ -210,7 +202,10 @@ class Pusher:
         self._client = httpx.Client(trust_env=False, follow_redirects=False, timeout=5.0)
         self._waiting: list[Delivery] = []
         self._sequence = 0
-        self._heard_until = network.clock()
+        now = network.clock()
+        # How far each parcel's news has been pushed. What was known before, at a restart or at registration, is
+        # history, and a subscription sends none.
+        self._pushed = {journey.number: now for journey in network.parcels()}
         self._stopped = False
         self._thread = Thread(target=self._run, name="northpost-pusher", daemon=True)
 
@@ -228,10 +223,9 @@ class Pusher:
     def push_due(self) -> int:
         """Sends everything due now, once each; how many were accepted."""
         now = self.network.clock()
-        for journey, event in self.network.heard_between(self._heard_until, now):
+        for journey, event in self._news(now):
             for body in _bodies(journey, event, now):
                 self._add(now, body)
-        self._heard_until = now
         accepted = 0
         for delivery in self._take_due(now):
             if self._sent(delivery, now):
@@ -240,6 +234,15 @@ class Pusher:
                 due = now + FIRST_RETRY * 2 ** (delivery.attempt - 1)
                 self._add(due, delivery.body, delivery.attempt + 1)
         return accepted
+
+    def _news(self, now: datetime) -> list[tuple[Journey, Event]]:
+        news = []
+        for journey in self.network.parcels():
+            start = journey.registered_at - timedelta(microseconds=1)
+            pushed = self._pushed.get(journey.number, start)
+            news += [(journey, event) for event in all_events(journey) if pushed < event.heard_at <= now]
+            self._pushed[journey.number] = max(now, pushed)
+        return sorted(news, key=lambda pair: pair[1].heard_at)
 
     def _add(self, due: datetime, body: bytes, attempt: int = 1) -> None:
         self._sequence += 1
@@ -344,7 +347,7 @@ def _town(value: object, default: str) -> Town:
     zone = str(value.get("zone") or ZONES.get(country, "UTC"))
     try:
         ZoneInfo(zone)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise ApiError(422, "bad_zone", f"{zone[:40]!r} is not a time zone") from None
     return Town(value.get("city", ""), value.get("postcode", ""), country, zone, str(value.get("region", "")))
 
