@@ -1,0 +1,43 @@
+"""carriers list and carriers parse: what the adapters can do, and what a raw body says."""
+
+from __future__ import annotations
+
+import json
+
+from portal.commands.terminal import NOT_UNDERSTOOD, Stop, read_file, say, usage
+
+
+def list_carriers(*, as_json: bool) -> None:
+    """One line per adapter: slug, name, what it can do, calls per period."""
+    from carriers.contract import Carrier, Hooked, Labels, Tracks
+    from carriers.registry import all_carriers
+
+    def abilities(carrier: Carrier) -> list[str]:
+        kinds = (("tracking", Tracks), ("webhooks", Hooked), ("labels", Labels))
+        return [word for word, kind in kinds if isinstance(carrier, kind)]
+
+    rows = [
+        {"slug": slug, "name": carrier.about.name, "can": abilities(carrier), "batch": carrier.about.batch_size}
+        for slug, carrier in all_carriers().items()
+    ]
+    if as_json:
+        say(json.dumps(rows))
+        return
+    for row in rows:
+        say(f"{row['slug']:<12} {row['name']:<16} {', '.join(map(str, row['can']))}")  # type: ignore[call-overload]
+
+
+def parse(slug: str, path: str, *, hook: bool, status: int) -> None:
+    """Prints one JSON object. Exit 3 with one line on stderr when the body is not understood."""
+    from carriers.errors import BadPayload
+    from carriers.registry import all_carriers
+    from carriers.view import answer_as_json, parse_file
+
+    if slug not in all_carriers():
+        usage(f"there is no carrier {slug!r}; known: {', '.join(all_carriers())}")
+    body = read_file(path)
+    try:
+        answer = parse_file(slug, body, hook=hook, status=status)
+    except BadPayload as error:
+        raise Stop(f"{path}: not understood: {' '.join(str(error).split())[:300]}", code=NOT_UNDERSTOOD) from None
+    say(json.dumps(answer_as_json(slug, answer), ensure_ascii=False))
