@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from threading import Lock
@@ -119,7 +120,7 @@ class ClientCredentials(httpx.Auth):
     ) -> None:
         own = {"client_id": client_id, "client_secret": client_secret} if style == "form" else {}
         basic = httpx.BasicAuth(client_id, client_secret) if style == "basic" else None
-        self._http = Http(http.client, http.base, basic, deadline=http.deadline)
+        self._http = replace(http, auth=basic, credentials={})
         self._path = path
         self._tokens = tokens
         self._form = {"grant_type": "client_credentials", **own, **(fields or {})}

@@ -7,7 +7,7 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
@@ -17,7 +17,7 @@ import orjson
 
 from carriers.contract import Authorises, Carrier
 from carriers.errors import BadCredentials, Forbidden, OutcomeUnknown, RateLimited, Unavailable
-from carriers.wire import DeadlineTransport, deadline
+from carriers.wire import DeadlineTransport, ending_by
 
 if TYPE_CHECKING:
     from carriers.auth import Tokens
@@ -115,7 +115,7 @@ class Http:
 
     def _exchange(self, request: httpx.Request, auth: httpx.Auth | None, buys: bool) -> Reply:
         until = time.monotonic() + self.deadline.total_seconds()
-        with _lost(buys), deadline(until):
+        with _lost(buys), ending_by(until):
             response = self.client.send(request, auth=auth, stream=True, follow_redirects=False)
             try:
                 body = b"".join(_inflate(response, until))
@@ -131,6 +131,7 @@ def open_http(
     credentials: Mapping[str, str],
     tokens: Tokens,
     base: str | None = None,
+    deadline: timedelta = DEADLINE,
 ) -> Http:
     """The account of one brand with one carrier; "environment": "sandbox" in the credentials picks the test host.
 
@@ -142,9 +143,9 @@ def open_http(
     chosen = base or (about.sandbox if sandbox else about.live) or credentials.get("base_url", "")
     if not chosen:
         raise BadCredentials(f"{about.name} needs the address of its API; fill in the base URL")
-    plain = Http(client, chosen.rstrip("/"), None, credentials)
+    plain = Http(client, chosen.rstrip("/"), None, credentials, deadline)
     auth = carrier.auth(plain, tokens) if isinstance(carrier, Authorises) else None
-    return Http(client, plain.base, auth, credentials)
+    return replace(plain, auth=auth)
 
 
 def open_client() -> httpx.Client:

@@ -18,7 +18,7 @@ _until: ContextVar[float | None] = ContextVar("until", default=None)
 
 
 @contextmanager
-def deadline(until: float) -> Iterator[None]:
+def ending_by(until: float) -> Iterator[None]:
     """Every socket operation inside ends by `until`, a time.monotonic() value, with a timeout error of httpx."""
     token = _until.set(until)
     try:

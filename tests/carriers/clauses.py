@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import copy
 import json
+import socket
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -287,22 +288,29 @@ def errors_are_told_apart(carrier: TracksCarrier) -> None:
         503: Unavailable,
         302: Unavailable,
     }
-    for status, error in expected.items():
-        with AnyCarrierServer(Answered({}, status, {"Retry-After": "7"})) as server, open_client() as client:
+    with AnyCarrierServer(Answered({})) as server, open_client() as client:
+        http = connected(carrier, client, server.url)
+        for status, error in expected.items():
+            server.chosen = Answered({}, status, {"Retry-After": "7"})
             with pytest.raises(error) as caught:
-                carrier.fetch(connected(carrier, client, server.url), ["1"])
+                carrier.fetch(http, ["1"])
             if isinstance(caught.value, RateLimited):
                 assert caught.value.after == timedelta(seconds=7)
-    with AnyCarrierServer(Answered({"never": "heard of"}, 404)) as server, open_client() as client:
-        fetched = carrier.fetch(connected(carrier, client, server.url), ["1"])
+        server.chosen = Answered({"never": "heard of"}, 404)
+        fetched = carrier.fetch(http, ["1"])
         assert fetched.status == 404
         rubbish_is_bad_payload(lambda body: carrier.parse(body, 404), fetched.body)
-    with open_client() as client, pytest.raises(Unavailable):
-        carrier.fetch(connected(carrier, client, server.url), ["1"])  # its server is gone
+    with open_client() as client, socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(Unavailable):
+            carrier.fetch(connected(carrier, client, url, deadline=timedelta(seconds=0.2)), ["1"])
+        silent.close()
+        with pytest.raises(Unavailable):
+            carrier.fetch(connected(carrier, client, url), ["1"])
 
 
-def connected(carrier: Carrier, client: httpx.Client, url: str) -> Http:
+def connected(carrier: Carrier, client: httpx.Client, url: str, deadline: timedelta = timedelta(seconds=5)) -> Http:
     """An account with the server at `url`, every field filled in."""
     credentials = {field.name: field.default or "something" for field in carrier.about.fields}
-    http = open_http(carrier, client=client, credentials=credentials, tokens=MemoryTokens(), base=url)
-    return replace(http, deadline=timedelta(seconds=5))
+    tokens = MemoryTokens()
+    return open_http(carrier, client=client, credentials=credentials, tokens=tokens, base=url, deadline=deadline)
