@@ -164,7 +164,7 @@ def brand_add(
 ) -> None:
     """Add a brand. Without a policy in the file, returns are open for 30 days from delivery.
 
-    Example: doorstep brand add tarnwick --name Tarnwick --host track.tarnwick.example --sender-email post@tarnwick.example
+    Example: doorstep brand add acme --name Acme --host track.acme.example --sender-email post@acme.example
     """
     from portal.commands import accounts
 

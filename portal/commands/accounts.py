@@ -160,16 +160,17 @@ def _add_policy(tx: Session, app: App, brand: Brand, rules: list[dict[str, Any]]
     from returns.policy import BadPolicy, read_policy
 
     newest = tx.exec(select(func.max(PolicyVersion.version)).where(PolicyVersion.brand_id == brand.id)).one()
-    body = {"version": (newest or 0) + 1, "rules": rules}
+    version = (newest or 0) + 1
+    body = {"version": version, "rules": rules}
     try:
         read_policy(body)
     except BadPolicy as error:
         raise Stop(*(f"policy: {fault}" for fault in error.faults)) from None
-    tx.add(PolicyVersion(brand_id=brand.id or 0, version=body["version"], body=body, created_at=app.now()))
+    tx.add(PolicyVersion(brand_id=brand.id or 0, version=version, body=body, created_at=app.now()))
 
 
 def add_agent(email: str, name: str, brand: str, *, generate: bool) -> None:
-    """A new agent. The password is asked for twice, read from stdin when that is no terminal, or made and shown once."""
+    """A new agent. The password is asked for twice, read from stdin where nobody types, or made and shown once."""
     from portal.agents import BadAgent, create_agent
 
     with opened() as app:
@@ -180,7 +181,7 @@ def add_agent(email: str, name: str, brand: str, *, generate: bool) -> None:
                 create_agent(tx, email, name or email.partition("@")[0], password, brand_id, app.now())
         except BadAgent as error:
             raise Stop(*error.faults) from None
-    say(f"agent {email}: {'every brand' if not brand else brand}")
+    say(f"agent {email}: {brand or 'every brand'}")
     if generate:
         say(f"password, shown this once: {password}")
 
@@ -204,7 +205,7 @@ def _ask_password() -> str:
 
 
 def add_connection(carrier: str, name: str, brand: str, given: list[str]) -> None:
-    """A new account with a carrier. Secret fields come from the environment or a prompt, never from the command line."""
+    """A new account with a carrier. Secret fields come from the environment or a prompt, never from the arguments."""
     from carriers.registry import all_carriers
     from portal.connections import create_connection
 
