@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Literal
 
 from carriers.status import Status
-from portal.tracking.timeline import Fold, zone_of
+from portal.tracking.timeline import Fold
 from portal.tracking.window import Heard, Promise, Window, midnight_after
 
 State = Literal["none", "at_risk", "late", "stalled"]
@@ -75,7 +75,7 @@ def delay_of(
     if fold.is_final or fold.status is Status.RETURNING:
         return Delay()
     missed, since = _missed(window, promise, heard, zone, now)
-    quiet_from = _last_word(fold, listening)
+    quiet_from = _last_word(fold, listening, now)
     stalls_at = quiet_from + _patience(fold) if _can_stall(fold) else None
     is_stalled = stalls_at is not None and now >= stalls_at and hears(listening, now)
     state: State = "none"
@@ -101,7 +101,7 @@ def hears(listening: Listening, now: datetime) -> bool:
 
 def is_forgotten(fold: Fold, listening: Listening, now: datetime) -> bool:
     """Whether the silence is so long that watching ends: the status `expired`."""
-    return not fold.is_final and now - _last_word(fold, listening) >= FORGOTTEN and hears(listening, now)
+    return not fold.is_final and now - _last_word(fold, listening, now) >= FORGOTTEN and hears(listening, now)
 
 
 def is_at_risk(fold: Fold, window: Window, promise: Promise, zone: str, now: datetime) -> bool:
@@ -148,14 +148,16 @@ def _patience(fold: Fold) -> timedelta:
     return SILENCE[fold.status]
 
 
-def _last_word(fold: Fold, listening: Listening) -> datetime:
-    """The last scan, or the end of its day where only a date is known. A parcel that has not moved is as silent as it
-    is registered here, because nobody knows what was before."""
+def _last_word(fold: Fold, listening: Listening, now: datetime) -> datetime:
+    """The last scan, or the end of its day where only a date is known; never later than now, whatever clocks say.
+
+    A parcel that has not moved is as silent as it is registered here, because nobody knows what was before.
+    """
     latest = fold.events[-1].local_date if fold.events else None
     scanned = fold.last_scan_at or (datetime.combine(latest, time.max, UTC) if latest else None)
     if scanned is None:
         return listening.known_since
-    return scanned if fold.has_moved else max(scanned, listening.known_since)
+    return min(now, scanned if fold.has_moved else max(scanned, listening.known_since))
 
 
 def _next_look(
@@ -178,4 +180,4 @@ def _next_look(
 
 
 def _day_before(day: date, zone: str) -> datetime:
-    return datetime.combine(day - timedelta(days=1), time(0), zone_of(zone))
+    return midnight_after(day, zone) - timedelta(days=2)

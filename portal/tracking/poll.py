@@ -199,7 +199,7 @@ def _keep(app: App, found: Round, fetched: Fetched) -> None:
         )
         _set_shipments(tx, found, now, next_at=now + UNTIL_READ, tries=0, error="")
         healthy = {"state": "ok", "state_text": "", "failures": 0, "last_poll_at": now, "paused_until": None}
-        still_on = (col(Connection.id) == connection.id, Connection.state != "disabled")
+        still_on = (col(Connection.id) == connection.id, col(Connection.state) != "disabled")
         tx.exec(update(Connection).where(*still_on).values(**healthy))
 
 

@@ -10,6 +10,9 @@ from carriers.contract import Estimate
 from portal.tracking.timeline import Fold, zone_of
 
 FRESH: Final = timedelta(hours=24)
+# Dates outside say "unknown" (9999-12-31) or nothing at all; calendars end there.
+_FIRST_DAY: Final = date(2000, 1, 1)
+_LAST_DAY: Final = date(2199, 12, 31)
 
 Why = Literal["carrier", "promise", "none"]
 
@@ -63,7 +66,8 @@ def window_for(fold: Fold, promise: Promise, heard: Heard | None, zone: str, now
 
 def midnight_after(day: date, zone: str) -> datetime:
     """The instant at which a local day is over."""
-    return datetime.combine(day + timedelta(days=1), datetime.min.time(), zone_of(zone))
+    in_reach = min(max(day, _FIRST_DAY), _LAST_DAY)
+    return datetime.combine(in_reach + timedelta(days=1), datetime.min.time(), zone_of(zone))
 
 
 def estimate_as_json(estimate: Estimate, heard_at: datetime) -> dict[str, str]:
@@ -77,14 +81,18 @@ def estimate_as_json(estimate: Estimate, heard_at: datetime) -> dict[str, str]:
 
 
 def heard_from_json(values: dict[str, Any] | None, zone: str) -> Heard | None:
-    """The reverse, in dates of the destination. None for nothing."""
+    """The reverse, in dates of the destination. None for nothing, and for dates that no calendar of ours reaches."""
     if not values:
         return None
-    start, end = (_local_day(str(values[key]), zone) for key in ("from", "to"))
-    return Heard(min(start, end), max(start, end), str(values["source"]), datetime.fromisoformat(values["heard_at"]))
+    start, end = sorted(_local_day(str(values[key]), zone) for key in ("from", "to"))
+    if start < _FIRST_DAY or end > _LAST_DAY:
+        return None
+    return Heard(start, end, str(values["source"]), datetime.fromisoformat(values["heard_at"]))
 
 
 def _local_day(text: str, zone: str) -> date:
     if len(text) == len("2026-11-20"):
         return date.fromisoformat(text)
-    return datetime.fromisoformat(text).astimezone(zone_of(zone)).date()
+    moment = datetime.fromisoformat(text)
+    in_reach = _FIRST_DAY <= moment.date() <= _LAST_DAY
+    return moment.astimezone(zone_of(zone)).date() if in_reach else moment.date()

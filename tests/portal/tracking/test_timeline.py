@@ -1,0 +1,179 @@
+"""The timeline is a fold over the set of scans: order, repeats and wording of arrival do not matter."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from carriers.contract import Place, Scan, ZoneFrom
+from carriers.status import RANK, SUB_STATUSES, Status
+from portal.tracking.timeline import PHYSICAL, Fold, Kept, fold, in_order
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ZONE = "Europe/London"
+
+
+def scan(status: Status | None, hours: float = 0, *, sub: str | None = None, code: str = "", city: str = "") -> Kept:
+    at = NOON + timedelta(hours=hours)
+    value = Scan(
+        at,
+        at.strftime("%Y-%m-%dT%H:%M:%S"),
+        "+00:00",
+        ZoneFrom.CARRIER,
+        code or str(status),
+        "words",
+        status,
+        sub,
+        Place(city=city),
+    )
+    return Kept(value.key(), value)
+
+
+def local_scan(status: Status | None, local: str, *, date_only: bool = False) -> Kept:
+    value = Scan(None, local, None, ZoneFrom.UNKNOWN, str(status), "words", status, date_only=date_only)
+    return Kept(value.key(), value)
+
+
+def statuses(*scans: Kept) -> Status:
+    return fold(scans, ZONE).status
+
+
+any_scan = st.one_of(
+    st.builds(
+        scan,
+        st.one_of(st.none(), st.sampled_from(Status)),
+        st.integers(0, 200),
+        sub=st.one_of(st.none(), st.sampled_from(sorted(SUB_STATUSES))),
+        code=st.sampled_from(["A", "B", "C"]),
+    ),
+    st.builds(
+        local_scan,
+        st.one_of(st.none(), st.sampled_from(Status)),
+        st.sampled_from(["2026-11-20T14:00:00", "2026-11-21T09:30:00", "", "soon", "0001-01-01T00:00:00"]),
+    ),
+    st.builds(
+        local_scan,
+        st.sampled_from(Status),
+        st.sampled_from(["2026-11-20", "2026-11-22", "9999-12-31"]),
+        date_only=st.just(True),
+    ),
+)
+
+
+@given(st.lists(any_scan, max_size=12), st.randoms(use_true_random=False))
+def test_shuffled_and_repeated_scans_fold_to_the_same(scans: list[Kept], chance: object) -> None:
+    unique = list({kept.key: kept for kept in scans}.values())
+    again = unique + unique[: len(unique) // 2]
+    chance.shuffle(again)  # type: ignore[attr-defined]
+    assert fold(again, ZONE) == fold(unique, ZONE)
+
+
+@given(st.lists(any_scan, max_size=12))
+def test_a_later_scan_of_a_lower_rank_changes_the_status_only_where_it_is_listed(scans: list[Kept]) -> None:
+    before = fold(scans, ZONE)
+    late = scan(Status.INFO_RECEIVED, 10_000)
+    after = fold([*scans, late], ZONE)
+    if RANK[before.status] > RANK[Status.INFO_RECEIVED]:
+        assert after.status is before.status
+
+
+def test_no_scan_at_all_is_a_registered_parcel() -> None:
+    assert fold([], ZONE) == Fold()
+    assert Fold().status is Status.PENDING
+
+
+def test_a_code_never_seen_is_shown_and_changes_nothing() -> None:
+    known, unknown = scan(Status.PICKED_UP), scan(None, 5, code="??")
+    folded = fold([known, unknown], ZONE)
+    assert (folded.status, folded.events) == (Status.PICKED_UP, (known, unknown))
+    assert folded.last_scan_at == unknown.scan.at
+
+
+@pytest.mark.parametrize(
+    ("story", "ends"),
+    [
+        ([Status.INFO_RECEIVED, Status.PICKED_UP, Status.IN_TRANSIT], Status.IN_TRANSIT),
+        ([Status.IN_TRANSIT, Status.PICKED_UP], Status.IN_TRANSIT),
+        ([Status.IN_TRANSIT, Status.EXCEPTION, Status.IN_TRANSIT], Status.IN_TRANSIT),
+        ([Status.OUT_FOR_DELIVERY, Status.ATTEMPT_FAILED, Status.OUT_FOR_DELIVERY], Status.OUT_FOR_DELIVERY),
+        ([Status.OUT_FOR_DELIVERY, Status.IN_TRANSIT], Status.IN_TRANSIT),
+        ([Status.DELIVERED, Status.IN_TRANSIT], Status.DELIVERED),
+        ([Status.DELIVERED, Status.OUT_FOR_DELIVERY], Status.DELIVERED),
+        ([Status.DELIVERED, Status.EXCEPTION], Status.DELIVERED),
+        ([Status.DELIVERED, Status.RETURNING], Status.RETURNING),
+        ([Status.RETURNING, Status.IN_TRANSIT], Status.RETURNING),
+        ([Status.RETURNING, Status.DELIVERED], Status.RETURNED),
+        ([Status.RETURNED, Status.DELIVERED], Status.RETURNED),
+        ([Status.INFO_RECEIVED, Status.CANCELLED], Status.CANCELLED),
+        ([Status.CANCELLED, Status.PICKED_UP], Status.PICKED_UP),
+        ([Status.DELIVERED, Status.CANCELLED], Status.DELIVERED),
+        ([Status.EXPIRED, Status.IN_TRANSIT], Status.IN_TRANSIT),
+        ([Status.DELIVERED, Status.EXPIRED], Status.DELIVERED),
+    ],
+)
+def test_what_follows_what(story: list[Status], ends: Status) -> None:
+    assert statuses(*(scan(status, hour) for hour, status in enumerate(story))) is ends
+
+
+def test_only_a_carrier_that_says_so_takes_a_delivery_back() -> None:
+    delivered = scan(Status.DELIVERED, 1, sub="delivered.neighbour")
+    wrong = scan(Status.EXCEPTION, 2, sub="exception.misrouted")
+    folded = fold([delivered, wrong], ZONE)
+    assert (folded.status, folded.delivered_at, folded.delivered_on) == (Status.EXCEPTION, None, None)
+    assert statuses(delivered, scan(Status.EXCEPTION, 2, sub="exception.weather")) is Status.DELIVERED
+
+
+def test_a_return_to_sender_can_be_called_off() -> None:
+    back = scan(Status.RETURNING, 1)
+    assert statuses(back, scan(Status.IN_TRANSIT, 2, sub="in_transit.redirected")) is Status.IN_TRANSIT
+
+
+def test_of_two_scans_in_one_second_the_later_step_wins() -> None:
+    folded = fold([scan(Status.DELIVERED), scan(Status.OUT_FOR_DELIVERY)], ZONE)
+    assert [kept.scan.status for kept in folded.events] == [Status.OUT_FOR_DELIVERY, Status.DELIVERED]
+
+
+def test_delivery_is_dated_by_its_own_place_not_by_ours() -> None:
+    at = datetime(2026, 11, 21, 3, 30, tzinfo=UTC)
+    value = Scan(at, "2026-11-20T22:30:00", "-05:00", ZoneFrom.CARRIER, "D", "", Status.DELIVERED)
+    folded = fold([Kept(value.key(), value)], ZONE)
+    assert (folded.delivered_at, folded.delivered_on) == (at, date(2026, 11, 20))
+
+
+def test_the_second_delivery_scan_does_not_move_the_day_of_delivery() -> None:
+    first, second = scan(Status.DELIVERED, 0), scan(Status.DELIVERED, 30, sub="delivered.safe_place")
+    folded = fold([second, first], ZONE)
+    assert (folded.delivered_at, folded.sub_status) == (NOON, "delivered.safe_place")
+
+
+def test_a_wall_clock_without_zone_is_placed_at_the_destination_and_never_becomes_an_instant() -> None:
+    before, unplaced, after = (
+        scan(Status.PICKED_UP, 0),
+        local_scan(Status.IN_TRANSIT, "2026-11-20T13:00:00"),
+        scan(Status.OUT_FOR_DELIVERY, 2),
+    )
+    assert in_order([after, unplaced, before], ZONE) == [before, unplaced, after]
+    assert in_order([after, unplaced, before], "America/New_York") == [before, after, unplaced]
+    assert fold([unplaced], ZONE).status_at is None
+
+
+def test_a_delivery_known_by_its_day_alone_comes_after_that_days_round() -> None:
+    van = scan(Status.OUT_FOR_DELIVERY, 6)
+    door = local_scan(Status.DELIVERED, "2026-11-20", date_only=True)
+    label = local_scan(Status.INFO_RECEIVED, "2026-11-20", date_only=True)
+    assert in_order([door, van, label], ZONE) == [label, van, door]
+    assert fold([door, van], ZONE).delivered_on == date(2026, 11, 20)
+
+
+def test_the_first_physical_scan_is_the_day_it_shipped() -> None:
+    folded = fold([scan(Status.INFO_RECEIVED), scan(Status.IN_TRANSIT, 30), scan(Status.PICKED_UP, 20)], ZONE)
+    assert folded.has_moved
+    assert (folded.picked_up_at, folded.moved_on) == (NOON + timedelta(hours=20), date(2026, 11, 21))
+    assert Status.EXCEPTION not in PHYSICAL
+
+
+def test_an_unknown_zone_name_does_not_stop_the_fold() -> None:
+    assert fold([local_scan(Status.DELIVERED, "2026-11-20T10:00:00")], "Mars/Olympus").status is Status.DELIVERED
