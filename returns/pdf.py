@@ -261,7 +261,7 @@ def _attempt(kind: str, payload: Any, fonts: object) -> tuple[bytes, bytes]:
     except (CannotPrint, PdfFailed) as error:
         return b"-", str(error).encode()
     except FatalURLFetchingError as error:
-        return b"-", f"the document asks for {str(error)[:100]!r}, which is refused".encode()
+        return b"-", str(_refusal(str(error))).encode()
     except MemoryError:
         os._exit(_OUT_OF_MEMORY)  # what is left of the process cannot be relied on
     except Exception as error:  # the text of a foreign error may quote the document
@@ -272,11 +272,19 @@ def _print_html(html: str, assets: Mapping[str, bytes], fonts: object) -> bytes:
     """No base URL, no style sheets, attachments or metadata from elsewhere: those were ways around a fetcher."""
     from weasyprint import HTML
 
-    document = HTML(string=html, base_url=None, url_fetcher=_fetcher(assets))
-    return bytes(document.write_pdf(font_config=fonts, pdf_variant="pdf/ua-1"))
+    refused: list[str] = []
+    document = HTML(string=html, base_url=None, url_fetcher=_fetcher(assets, refused))
+    pdf = bytes(document.write_pdf(font_config=fonts, pdf_variant="pdf/ua-1"))
+    if refused:  # while it draws an SVG, WeasyPrint swallows even fatal errors
+        raise _refusal(refused[0])
+    return pdf
 
 
-def _fetcher(assets: Mapping[str, bytes]) -> Any:
+def _refusal(url: str) -> PdfFailed:
+    return PdfFailed(f"the document asks for {url[:100]!r}, which is refused")
+
+
+def _fetcher(assets: Mapping[str, bytes], refused: list[str]) -> Any:
     from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
 
     types = {"svg": "image/svg+xml", "png": "image/png", "gif": "image/gif", "woff2": "font/woff2"}
@@ -287,6 +295,7 @@ def _fetcher(assets: Mapping[str, bytes]) -> Any:
         def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
             scheme, _, name = url.partition(":")
             if scheme != "asset" or name not in assets:
+                refused.append(url)
                 raise FatalURLFetchingError(url)
             kind = types.get(name.rpartition(".")[2], "application/octet-stream")
             return URLFetcherResponse(url, assets[name], {"Content-Type": kind})
@@ -360,6 +369,7 @@ def _with_label(sheet: bytes, label: _Page, inset: Inset | None) -> bytes:
     from pypdf import PdfWriter
 
     writer = PdfWriter(clone_from=BytesIO(sheet))
+    writer.pdf_header = "%PDF-1.7"
     width, height = label.size
     if inset:
         page = writer.pages[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader, PdfWriter
-from pypdf.generic import RectangleObject
+from pypdf.generic import DictionaryObject, NameObject, RectangleObject, TextStringObject
 
 from carriers.address import Address
 from returns.pdf import Limits, PdfFailed, Press, render
@@ -79,7 +79,7 @@ def test_a_carriers_label_is_read_from_the_sheet_in_any_form(press, form, size, 
 @pytest.mark.parametrize(("size", "top"), [(Size.A4, 297 - 152.4 - 4.5), (Size.LETTER, 279.4 - 152.4 - 4.5)])
 def test_a_carriers_label_stands_in_its_true_size_at_the_bottom_left(press, form, size, top):
     picture = pictures.page(press.sheet(sheet(size, label=carriers(form))), 254)  # 10 dots per millimetre
-    area = picture.crop((0, round(top * 10) - 20, 1090, picture.height)).point(lambda dot: 255 if dot < 128 else 0)
+    area = picture.crop((0, round(top * 10) - 20, 1070, picture.height)).point(lambda dot: 255 if dot < 128 else 0)
     left, upper, right, lower = area.getbbox()
     assert (left, upper) == (pytest.approx(45, abs=4), pytest.approx(20, abs=4))
     assert (right - left, lower - upper) == (pytest.approx(1016, abs=5), pytest.approx(1524, abs=5))
@@ -102,8 +102,8 @@ def test_a_pdf_label_that_is_turned_or_cropped_is_still_upright_and_whole(press,
 
 def test_a_label_too_large_for_the_sheet_follows_on_a_page_of_its_own(press):
     pdf = press.sheet(sheet(label=carriers("pdf", 8.5, 11)))
-    assert pictures.sizes_mm(pdf) == [(210.0, 297.0), (215.9, 279.4)]
-    assert ("Code128", CARRIERS_NUMBER) in pictures.codes(pictures.page(pdf, 203, number=1))
+    assert pictures.sizes_mm(pdf) == [(210.0, 297.0), (pytest.approx(215.9, abs=0.2), pytest.approx(279.4, abs=0.2))]
+    assert ("Code128", CARRIERS_NUMBER) in pictures.codes(pictures.page(pdf, 300, number=1))
     assert ("Code128", CARRIERS_NUMBER) not in pictures.codes(pictures.page(pdf, 203))
     assert "next page" in pictures.words(pdf)
 
@@ -115,7 +115,8 @@ def test_a_label_too_large_for_label_paper_is_refused_with_the_way_out(press):
 
 def test_scripts_links_and_attachments_of_a_carriers_pdf_do_not_come_along(press):
     writer = PdfWriter(clone_from=BytesIO(saved(label_picture(4, 6), "pdf")))
-    writer.add_js("app.alert('CANARY')")
+    script = {NameObject("/S"): NameObject("/JavaScript"), NameObject("/JS"): TextStringObject("app.alert('CANARY')")}
+    writer.root_object[NameObject("/OpenAction")] = DictionaryObject(script)
     writer.add_attachment("canary.txt", b"CANARY")
     writer.add_uri(0, "http://127.0.0.1/CANARY", RectangleObject((0, 0, 50, 50)))
     out = BytesIO()
@@ -171,33 +172,34 @@ def test_the_longest_texts_stay_in_their_places_and_every_code_is_read(press, si
         assert found == {("Code128", NUMBER), ("QRCode", NUMBER), ("Code128", RMA), ("QRCode", FOLLOW)}
 
 
+def _from(name):
+    return replace(ART, sender=replace(ADA, name=name))
+
+
 @pytest.mark.parametrize(
     ("lang", "text"),
     [("de", "Größe M, Ärmel weiß"), ("ar", "سترة شتوية"), ("el", "Μπουφάν"), ("en", "<script>alert(1)</script>")],
 )
 def test_text_of_any_language_is_printed_as_text(press, lang, text):
-    pdf = press.sheet(
-        sheet(lang=lang, items=(PackedItem(text, 1, text),), label=replace(ART, sender=replace(ADA, name=text)))
-    )
+    pdf = press.sheet(sheet(lang=lang, items=(PackedItem(text, 1, text),), label=_from(text)))
     if lang == "ar":  # the order of the letters on paper is right to left; what counts is that each has a shape
         fonts = PdfReader(BytesIO(pdf)).pages[0]["/Resources"]["/Font"].values()
-        assert any(
-            "DejaVu" in font.get_object()["/BaseFont"] or "Noto" in font.get_object()["/BaseFont"] for font in fonts
-        )
+        assert any("Archivo" not in font.get_object()["/BaseFont"] for font in fonts)
     else:
         assert pictures.words(pdf).replace("\r\n", " ").count(text) >= 2
 
 
 def test_the_document_is_tagged_titled_and_says_its_language(press):
-    reader = PdfReader(BytesIO(press.sheet(sheet(lang="en-GB", label=carriers("pdf")))))
+    pdf = press.sheet(sheet(lang="en-GB", label=carriers("pdf")))
+    reader = PdfReader(BytesIO(pdf))
+    assert pdf.startswith(b"%PDF-1.7")
     assert reader.metadata.title == f"Tarnwick, return {RMA}"
     assert reader.metadata.author == "Tarnwick"
     assert reader.root_object["/Lang"] == "en-GB"
     assert reader.root_object["/MarkInfo"]["/Marked"]
     assert b"pdfuaid" in reader.root_object["/Metadata"].get_object().get_data()
-    figures = [
-        element for element in _elements(reader.root_object["/StructTreeRoot"]) if element.get("/S") == "/Figure"
-    ]
+    elements = _elements(reader.root_object["/StructTreeRoot"])
+    figures = [element for element in elements if element.get("/S") == "/Figure"]
     assert figures
     assert all(figure.get("/Alt") for figure in figures)
 
@@ -271,7 +273,8 @@ def test_nothing_is_read_and_nobody_is_called(press, vector, kind, tmp_path):
             "data": "data:text/plain,CANARY",
             "ftp": http.replace("http:", "ftp:"),
         }
-        svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="{urls[kind]}" width="9" height="9"/></svg>'
+        image = f'<image href="{urls[kind]}" width="9" height="9"/>'
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{image}</svg>'
         html = f'<html lang="en"><title>x</title><body>{VECTORS[vector].format(url=urls[kind])}</body>'
         # An svg's use of another document is not followed by the renderer at all; everything else must be loud.
         if vector == "svg use":
@@ -313,6 +316,10 @@ BURST = "from returns import pdf; pdf._print_html = lambda *_: bytes(2**31); pdf
 CALL = (
     "from returns import pdf; import socket; "
     "pdf._print_html = lambda *_: socket.create_connection(('127.0.0.1', {port})); pdf._serve(2**29, 10)"
+)
+ENVIRONMENT = (
+    "from returns import pdf; import os; "
+    "pdf._print_html = lambda *_: repr(dict(os.environ)).encode(); pdf._serve(2**29, 10)"
 )
 CRASH = "from returns import pdf; import os; pdf._print_html = lambda *_: os.abort(); pdf._serve(2**29, 10)"
 
@@ -365,7 +372,7 @@ def test_even_past_the_fetcher_there_is_no_network(instead):
 
 @pytest.mark.slow
 def test_a_layout_without_end_is_killed():
-    endless = PLAIN + "<div style='display:grid'>" * 300 + "<div style='float:left;width:50%'>x" * 3000
+    endless = PLAIN + "<p>a line and another" * 100_000
     with Press(1, Limits(cpu_seconds=2, wall_seconds=6)) as press, pytest.raises(PdfFailed, match=r"seconds|ended"):
         press.html(endless, {})
 
@@ -376,7 +383,8 @@ def test_a_layout_without_end_is_killed():
 def test_the_process_that_asks_never_imports_weasyprint():
     code = (
         "import sys; from returns import pdf, slip; pdf.render('<html lang=en><p>x', {}); "
-        "loaded = [m for m in ('weasyprint', 'pypdf', 'PIL', 'fontTools') if m in sys.modules]; sys.exit(str(loaded) if loaded else 0)"
+        "loaded = {'weasyprint', 'pypdf', 'PIL', 'fontTools'} & set(sys.modules); "
+        "sys.exit(str(loaded) if loaded else 0)"
     )
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
@@ -385,8 +393,7 @@ def test_the_process_that_asks_never_imports_weasyprint():
 
 def test_a_worker_sees_none_of_our_settings(monkeypatch, instead):
     monkeypatch.setenv("DOORSTEP_SECRET", "CANARY")
-    seen = "from returns import pdf; import os; pdf._print_html = lambda *_: repr(dict(os.environ)).encode(); pdf._serve(2**29, 9)"
-    instead(seen)
+    instead(ENVIRONMENT)
     with Press(1) as press:
         assert b"CANARY" not in press.html(PLAIN, {})
 
