@@ -150,7 +150,7 @@ _STATES = {"ok": ("Works", "ok", "check"), "bad_credentials": ("Credentials refu
 
 def _connection(ask: Ask, row: Connection, brands: dict[int | None, Brand]) -> dict[str, Any]:
     show = show_for(ask, None)
-    words, tone, icon = _STATES.get(row.state, ("Switched off", "", "cross"))
+    words, tone, icon = _STATES.get(row.state, ("Switched off", "", "info"))
     paused = row.paused_until is not None and row.paused_until > ask.now
     if row.state == "ok" and paused:
         words, tone, icon = "Paused by the carrier", "warn", "clock"

@@ -1,6 +1,6 @@
 """What every page of the console has around it: who is signed in, the rail with its counts, the style sheet."""
 
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from portal.web.assets import Asset, assets, content_hash, packed
@@ -51,18 +51,26 @@ def frame(ask: Ask, here: str) -> dict[str, Any]:
 
 def look() -> dict[str, Any]:
     """Style sheet, script and drawings; all that the sign-in page needs of the frame."""
-    return {"style": f"/console/static/{style().hashed}", "script": f"/console/static/{script().hashed}"}
+    files = {"style": style(), "script": plain("portal.js"), "icons": plain("icons.svg")}
+    return {name: f"/console/static/{file.hashed}" for name, file in files.items()}
 
 
-@lru_cache(1)
+@cache
 def style() -> Asset:
     """The console's own tokens, the portal's rules, the console's rules: one request."""
     body = sheet(LOOK).body + assets().text("console.css").encode()
     return Asset(body, packed(body), "text/css; charset=utf-8", f"console-{content_hash(body)}.css")
 
 
-@lru_cache(1)
-def script() -> Asset:
-    """The portal's script, which knows the single-key shortcuts."""
-    body = assets().text("portal.js").encode()
-    return Asset(body, packed(body), "text/javascript; charset=utf-8", f"portal-{content_hash(body)}.js")
+@cache
+def plain(name: str) -> Asset:
+    """One of the portal's own files, under the console's path: a host of its own serves nothing else."""
+    found = assets().find(name)
+    if found is None:
+        raise LookupError(f"static/{name} is missing")
+    return found[0]
+
+
+def files() -> list[Asset]:
+    """All that /console/static/ answers."""
+    return [style(), plain("portal.js"), plain("icons.svg")]

@@ -93,7 +93,8 @@ def _mine(ask: Ask, query: Query) -> Query:
 
 def _count(ask: Ask, condition: ColumnElement[bool] | None) -> int:
     query = _mine(ask, select(func.count()).select_from(Outbox))
-    return int(ask.tx.exec(query if condition is None else query.where(condition)).one())
+    counted = query if condition is None else query.where(condition)
+    return int(ask.tx.connection().execute(counted).scalar_one())
 
 
 def _row(ask: Ask, row: Outbox, order: Order) -> dict[str, Any]:

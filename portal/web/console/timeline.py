@@ -1,5 +1,6 @@
 """One timeline of everything about an order: scans, messages, notes, what people did and what ran by itself."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,7 +63,8 @@ def _entries(ask: Ask, show: Show, order: Order) -> list[Entry]:
     notes = select(Note, Agent.name).join(Agent, col(Agent.id) == col(Note.agent_id)).where(Note.order_id == order.id)
     acts = ask.tx.exec(select(Audit).where(Audit.order_id == order.id)).all()
     entries = [_scan(show, scan, parcels[scan.shipment_id]) for scan in scans]
-    entries += [_message(ask, show, row) for row in messages]
+    news = Counter(_news(row) for row in messages)
+    entries += [_message(ask, show, row, news[_news(row)]) for row in messages]
     entries += [_note(show, note, name) for note, name in ask.tx.exec(notes).all()]
     entries += [Entry("changes", row.at, act_of(show, row, rmas)) for row in acts]
     return [*entries, _placed(show, order)]
@@ -123,8 +125,8 @@ def message_state(row: Outbox) -> str:
     return "sent" if row.done_at is not None else "queued"
 
 
-def message_view(ask: Ask, show: Show, row: Outbox) -> dict[str, Any]:
-    """One message with its state, why, and the stored copy."""
+def message_view(ask: Ask, show: Show, row: Outbox, copies: int = 1) -> dict[str, Any]:
+    """One message with its state, why, and the stored copy. `copies`: how many there are of this news."""
     state = message_state(row)
     words, tone, icon = MESSAGE_STATES[state]
     why = phrase(SUPPRESSED, row.suppressed) if row.suppressed else None
@@ -139,13 +141,19 @@ def message_view(ask: Ask, show: Show, row: Outbox) -> dict[str, Any]:
         "text": row.text,
         "when": show.moment(row.done_at or row.dead_at or row.created_at),
         "tries": row.tries,
+        "copies": copies,
         "next": show.moment(row.next_at),
         "ref": row_ref(ask, "outbox", row.id),
     }
 
 
-def _message(ask: Ask, show: Show, row: Outbox) -> Entry:
-    message = message_view(ask, show, row)
+def _news(row: Outbox) -> tuple[Any, ...]:
+    """What a message is about: copies of it share this."""
+    return row.event, row.shipment_id, row.return_id
+
+
+def _message(ask: Ask, show: Show, row: Outbox, copies: int) -> Entry:
+    message = message_view(ask, show, row, copies)
     at = row.done_at or row.dead_at or row.created_at
     title = Phrase("Message “%(event)s”", {"event": message["event"].words % message["event"].facts})
     view = {"icon": "mail", "who": "", "title": title, "detail": None, "when": message["when"], "message": message}

@@ -18,7 +18,7 @@ STATUSES: Mapping[str, tuple[str, str, str]] = {
     "delivered": ("Delivered", "ok", "check"),
     "returning": ("Going back", "warn", "swap"),
     "returned": ("Back with the sender", "", "swap"),
-    "cancelled": ("Cancelled", "", "cross"),
+    "cancelled": ("Cancelled", "", "info"),
     "expired": ("No longer watched", "", "clock"),
 }
 
@@ -88,8 +88,8 @@ RETURN_STATES: Mapping[str, tuple[str, str, str]] = {
     "inspecting": ("Being inspected", "warn", "box"),
     "resolving": ("Being settled", "warn", "money"),
     "completed": ("Completed", "ok", "check"),
-    "rejected": ("Rejected", "bad", "cross"),
-    "cancelled": ("Cancelled", "", "cross"),
+    "rejected": ("Rejected", "bad", "alert"),
+    "cancelled": ("Cancelled", "", "info"),
     "expired": ("Expired", "", "clock"),
     "lost": ("Lost on the way back", "bad", "alert"),
 }
@@ -123,7 +123,7 @@ REASONS: Mapping[str, str] = {
 VERDICTS: Mapping[str, tuple[str, str, str]] = {
     "allow": ("Policy allows it", "ok", "check"),
     "review": ("A person decides", "warn", "info"),
-    "deny": ("Policy refuses it", "bad", "cross"),
+    "deny": ("Policy refuses it", "bad", "alert"),
 }
 
 OPINIONS: Mapping[str, str] = {
@@ -171,7 +171,7 @@ EVENTS: Mapping[str, str] = {
 MESSAGE_STATES: Mapping[str, tuple[str, str, str]] = {
     "queued": ("Queued", "info", "clock"),
     "sent": ("Sent", "ok", "mail"),
-    "suppressed": ("Not sent", "", "cross"),
+    "suppressed": ("Not sent", "", "info"),
     "dead": ("Failed", "bad", "alert"),
 }
 

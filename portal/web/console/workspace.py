@@ -7,12 +7,12 @@ from sqlmodel import col, select
 
 from carriers.registry import all_carriers
 from carriers.status import FINAL
-from portal.keys import new_token
 from portal.refusal import Refusal
 from portal.returning import start
 from portal.returning.rows import spoken_for
 from portal.tables import Brand, Connection, Customer, Order, OrderLine, Product, ReturnCase, Shipment, ShipmentItem
 from portal.web.console.cases import case_view, cases_of, ledger
+from portal.web.console.fields import new_key
 from portal.web.console.opinions import opinion_lines, opinions_of, verdict_of
 from portal.web.console.queue import carrier_name, parcel_reason
 from portal.web.console.show import Phrase, Show, phrase, show_for
@@ -51,7 +51,7 @@ def workspace(ask: Ask, order: Order) -> dict[str, Any]:
         "shopper": _shopper(ask, show, order),
         "history": _history(ask, show, order),
         "timeline": timeline(ask, show, order, path),
-        "note_key": new_token()[:22],
+        "note_key": new_key(),
     }
 
 
@@ -191,7 +191,7 @@ def _parcel(
         "next": show.moment(parcel.next_at),
         "is_due": parcel.next_at is not None and parcel.next_at <= show.now,
         "error": parcel.error,
-        "items": items,
+        "inside": items,
         "page": _carrier_page(parcel),
         "poll_path": f"/console/orders/{order.public_id}/parcels/{parcel.public_id}/poll" if connection else "",
     }
@@ -271,7 +271,7 @@ def _exchange(ask: Ask, show: Show, brand: Brand, order: Order, offer: start.Off
         for line in offer.lines
         if line.left and _others(line)
     ]
-    return {"forms": forms, "reasons": reasons(), "key": new_token()[:22]}
+    return {"forms": forms, "reasons": reasons(), "key": new_key()}
 
 
 def _swap(ask: Ask, show: Show, brand: Brand, order: Order, line: start.OfferLine, product: Product) -> dict[str, Any]:
@@ -311,7 +311,7 @@ def _returning(ask: Ask, show: Show, brand: Brand, order: Order, offer: start.Of
         "resolution": wish.wanted.resolution,
         "fault": Phrase(FAULTS[wish.fault], {}) if asked and wish.fault else refused,
         "quote": quote_view(show, quoted, wish) if quoted else None,
-        "key": new_token()[:22],
+        "key": new_key(),
     }
 
 
@@ -348,7 +348,7 @@ def _goodwill(ask: Ask, show: Show, order: Order) -> dict[str, Any]:
         "plain": show.plain(minor, order.currency) if minor else "",
         "shown": show.money(minor, order.currency),
         "after": show.money(money["left_minor"] - minor, order.currency),
-        "key": new_token()[:22],
+        "key": new_key(),
     }
 
 

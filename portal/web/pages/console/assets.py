@@ -1,10 +1,10 @@
-"""The console's own style sheet and script: it may live on a host of its own, without a brand."""
+"""The console's own style sheet, script and drawings: it may live on a host of its own, without a brand."""
 
 from portal.refusal import Refusal
 from portal.web.access import nobody
 from portal.web.answers import Blob
 from portal.web.assets import SHORT, YEAR
-from portal.web.console.frame import script, style
+from portal.web.console.frame import files
 from portal.web.edge import Ask, page
 
 
@@ -12,7 +12,7 @@ from portal.web.edge import Ask, page
 def console_asset(ask: Ask) -> Blob:
     """By the name that holds its hash; an outdated hash gets the current file, for a short while."""
     file = ask.path["file"]
-    for asset in (style(), script()):
+    for asset in files():
         kind = asset.hashed.rpartition(".")[2]
         if file.endswith(f".{kind}") and file.partition("-")[0] == asset.hashed.partition("-")[0]:
             return Blob(asset.body, asset.media_type, max_age=YEAR if file == asset.hashed else SHORT)

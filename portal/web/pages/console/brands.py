@@ -1,6 +1,6 @@
 """The brands that an agent works for."""
 
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 
 from portal.tables import PolicyVersion
 from portal.web.answers import View
@@ -12,7 +12,7 @@ from portal.web.edge import Ask, page
 @page("GET", "/console/brands", who=reading_agent)
 def show_brands(ask: Ask) -> View:
     """Read-only: name, host, sender, zone, version of the returns policy."""
-    newest = select(PolicyVersion.brand_id, func.max(PolicyVersion.version)).group_by(PolicyVersion.brand_id)
+    newest = select(PolicyVersion.brand_id, func.max(PolicyVersion.version)).group_by(col(PolicyVersion.brand_id))
     versions = dict(ask.tx.exec(newest).all())
     rows = [
         {

@@ -6,11 +6,11 @@ from portal.refusal import Refusal
 from portal.returning import settle
 from portal.web.answers import Go, View
 from portal.web.console.acts import attempt, brand_of, order_path
+from portal.web.console.fields import form_key, form_text
 from portal.web.console.said import after
 from portal.web.console.scope import acting_agent, actor, order_of
 from portal.web.console.show import show_for
 from portal.web.edge import Ask, page
-from portal.web.pages.console.order import form_key, form_text
 from returns.money import MoneyError, parse
 
 MAX_REASON = 1000

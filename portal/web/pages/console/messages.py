@@ -7,13 +7,13 @@ from portal.refusal import Refusal
 from portal.tables import Outbox
 from portal.web.answers import Go, View
 from portal.web.console.acts import attempt, order_path
+from portal.web.console.fields import form_text
 from portal.web.console.frame import frame
 from portal.web.console.outbox import message_of, messages, send_again
 from portal.web.console.said import after
 from portal.web.console.scope import acting_agent, actor, order_of, reading_agent
 from portal.web.console.words import SUPPRESSED
 from portal.web.edge import Ask, page
-from portal.web.pages.console.order import form_text
 
 
 @page("GET", "/console/messages", who=reading_agent)
@@ -30,8 +30,8 @@ def retry_message(ask: Ask) -> Go:
     revived = {"dead_at": None, "next_at": ask.now, "tries": 0, "error": ""}
     if not ask.tx.exec(update(Outbox).where(*dead).values(**revived)).rowcount:
         return after(ask, "/console/messages?show=dead", "already")
-    facts = {"brand_id": row.brand_id, "order_id": row.order_id, "event": row.event}
-    record(ask.tx, "message.retried", actor(ask.who), ask.now, **facts)
+    by, event = actor(ask.who), row.event
+    record(ask.tx, "message.retried", by, ask.now, brand_id=row.brand_id, order_id=row.order_id, event=event)
     return after(ask, "/console/messages?show=dead", "message_again")
 
 
@@ -57,6 +57,6 @@ def send_message_again(ask: Ask) -> View | Go:
         return after(ask, path, "already")
     if new.suppressed:
         return after(ask, path, "message_not_again", why=SUPPRESSED.get(new.suppressed, new.suppressed))
-    facts = {"brand_id": order.brand_id, "order_id": order.id, "event": row.event}
-    record(ask.tx, "message.again", actor(ask.who), ask.now, **facts)
+    by, event = actor(ask.who), row.event
+    record(ask.tx, "message.again", by, ask.now, brand_id=order.brand_id, order_id=order.id, event=event)
     return after(ask, path, "message_again")

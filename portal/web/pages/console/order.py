@@ -1,6 +1,5 @@
 """The workspace of one order, and the small acts on it: a note, news from the carrier, the shopper's own view."""
 
-import re
 from datetime import timedelta
 
 from sqlmodel import col, select, update
@@ -12,6 +11,7 @@ from portal.refusal import Refusal
 from portal.tables import AccessLink, Note, Shipment
 from portal.web.answers import Go, View
 from portal.web.console.acts import brand_of, order_path, refused
+from portal.web.console.fields import form_key, form_text
 from portal.web.console.frame import frame
 from portal.web.console.said import after
 from portal.web.console.scope import acting_agent, actor, order_of, public_id, reading_agent
@@ -21,7 +21,6 @@ from portal.web.edge import Ask, page
 
 LOOK_LASTS = timedelta(minutes=10)
 MAX_NOTE = 4000
-FORM_KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 @page("GET", "/console/orders/{order}", who=reading_agent)
@@ -60,8 +59,8 @@ def poll_now(ask: Ask) -> Go:
     later = col(Shipment.next_at).is_(None) | (col(Shipment.next_at) > ask.now)
     asked = ask.tx.exec(update(Shipment).where(col(Shipment.id) == parcel.id, later).values(next_at=ask.now))
     if asked.rowcount:
-        facts = {"brand_id": order.brand_id, "order_id": order.id, "number": parcel.number}
-        record(ask.tx, "shipment.poll_asked", actor(ask.who), ask.now, **facts)
+        by, number = actor(ask.who), parcel.number
+        record(ask.tx, "shipment.poll_asked", by, ask.now, brand_id=order.brand_id, order_id=order.id, number=number)
     return after(ask, f"{order_path(order)}#parcels", "poll_asked", number=parcel.number)
 
 
@@ -83,17 +82,3 @@ def as_shopper(ask: Ask) -> Go:
     ask.tx.add(link)
     record(ask.tx, "order.viewed_as_shopper", actor(ask.who), ask.now, brand_id=order.brand_id, order_id=order.id)
     return Go(f"{brand_of(ask, order).origin}/t/{token}")
-
-
-def form_text(ask: Ask, name: str, longest: int) -> str:
-    """A text field without surrounding space, cut at `longest`; empty when it is missing or sent twice."""
-    value = ask.body.get(name, "")
-    return value.strip()[:longest] if isinstance(value, str) else ""
-
-
-def form_key(ask: Ask) -> str:
-    """The key that the form was shown with, or Refusal stale_form."""
-    key = form_text(ask, "key", 40)
-    if not FORM_KEY.fullmatch(key):
-        raise Refusal("stale_form", 403)
-    return key

@@ -6,12 +6,12 @@ from portal.refusal import Refusal
 from portal.returning import approve, receive, settle, start
 from portal.web.answers import Go, View
 from portal.web.console.acts import Desk, attempt, brand_of, on_case, order_path, refused
+from portal.web.console.fields import form_key, form_text
 from portal.web.console.said import after
 from portal.web.console.scope import acting_agent, actor, order_of
 from portal.web.console.show import show_for
 from portal.web.console.wanted import wanted_of
 from portal.web.edge import Ask, page
-from portal.web.pages.console.order import form_key, form_text
 from returns.machine import Resolution
 from returns.money import MoneyError, parse
 
