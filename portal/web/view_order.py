@@ -258,7 +258,7 @@ def is_silent(row: Any, now: datetime) -> bool:
 
 def carrier_name(row: Any) -> str:
     """As people know it: ours, else as the shop wrote it."""
-    return carrier_of(row.carrier)[0] or row.carrier_name or row.carrier.replace("_", " ").title()
+    return carrier_of(row.carrier)[0] or str(row.carrier)
 
 
 def _what_happened(told: _Told, row: Any) -> dict[str, Any]:

@@ -176,8 +176,7 @@ def _opens_too_many(ask: Ask, order: Order) -> bool:
 
 def _limited(ask: Ask, limit: Limit) -> View:
     seconds = wait(limit, ask.now)
-    values = {"wait_seconds": seconds, "wait_minutes": -(-seconds // 60)}
-    return _form(ask, "limited", 429, headers={"Retry-After": str(seconds)}, **values)
+    return _form(ask, "limited", 429, headers={"Retry-After": str(seconds)}, wait_seconds=seconds)
 
 
 def _form(
@@ -188,7 +187,7 @@ def _form(
     faults: Mapping[str, str] | None = None,
     typed: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
-    **more: Any,
+    wait_seconds: int = 0,
 ) -> View:
     """What was typed is shown again only where that depends on nothing that we know."""
     voice, given = ask.brand.voice, typed or {}
@@ -199,6 +198,7 @@ def _form(
         "typed": again,
         "hello": voice.get("hello") or "Where’s my parcel?",
         "hello_sub": voice.get("hello_sub") or "Track a parcel, or return something, without signing in.",
-        **more,
+        "wait_seconds": wait_seconds,
+        "wait_minutes": -(-wait_seconds // 60),
     }
     return shop_view(ask, "pages/lookup.html", values, status=status, headers=headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,7 +26,7 @@ from portal.web.view_order import Page, Shelf, view
 from returns.policy import explain
 
 _SHELF_SECONDS = 30.0
-_TRUSTED: dict[str, int] = {"status": 0, "email": 1, "link": 2}
+_TRUST_ORDER = ("status", "email", "link")
 
 
 def _table(table: type[SQLModel]) -> Any:
@@ -36,33 +37,18 @@ _session, _order, _line = _table(ShopperSession).c, _table(Order).c, _table(Orde
 _shipment, _packed, _case = _table(Shipment).c, _table(ShipmentItem).c, _table(ReturnCase).c
 
 # Tokens are bound one by one: a list would be expanded, and compiled, anew at every request.
-_TOKENS = [bindparam(f"token{n}") for n in range(MAX_OPEN_ORDERS)]
+_TOKENS: list[Any] = [bindparam(f"token{n}") for n in range(MAX_OPEN_ORDERS)]
 _ALIVE = (
     _session.token_hash.in_(_TOKENS),
     _session.brand_id == bindparam("brand"),
     _session.expires_at > bindparam("now"),
     _order.public_id == bindparam("order"),
 )
-_ORDER_COLUMNS = [
-    "id",
-    "public_id",
-    "number",
-    "ship_to",
-    "currency",
-    "items_minor",
-    "discount_minor",
-    "shipping_minor",
-    "tax_minor",
-    "tax_included",
-    "total_minor",
-    "refunded_minor",
-    "stage",
-    "cancelled_at",
-    "placed_at",
-    "promised_from",
-    "promised_to",
-    "payment_hint",
-]
+_ORDER_COLUMNS = (
+    *("id", "public_id", "number", "ship_to", "currency", "items_minor", "discount_minor", "shipping_minor"),
+    *("tax_minor", "tax_included", "total_minor", "refunded_minor", "stage", "cancelled_at", "placed_at"),
+    *("promised_from", "promised_to", "payment_hint"),
+)
 _OPENED = (
     select(
         _session.token_hash,
@@ -73,23 +59,10 @@ _OPENED = (
     .join_from(_table(ShopperSession), _table(Order), _order.id == _session.order_id)
     .where(*_ALIVE)
 )
-_SHIPMENT_COLUMNS = [
-    "id",
-    "public_id",
-    "carrier",
-    "carrier_name",
-    "number",
-    "status",
-    "sub_status",
-    "window_from",
-    "window_to",
-    "delivered_on",
-    "heard_at",
-    "error",
-    "delay",
-    "story",
-    "created_at",
-]
+_SHIPMENT_COLUMNS = (
+    *("id", "public_id", "carrier", "number", "status", "sub_status", "window_from", "window_to"),
+    *("delivered_on", "heard_at", "error", "delay", "story", "created_at"),
+)
 _SHIPMENTS = (
     select(*(_shipment[name] for name in _SHIPMENT_COLUMNS))
     .where(_shipment.order_id == bindparam("order"), _shipment.direction == "outbound")
@@ -135,7 +108,7 @@ def reader_of_order(ask: Ask) -> Opened:
     found = ask.tx.connection().execute(_OPENED, _keys(ask)).all()
     if not found:
         raise SignIn("/?expired=1")
-    row = max(found, key=lambda row: _TRUSTED.get(row.trust, -1))
+    row = max(found, key=_trust_of)
     ask.session = row.token_hash
     return Opened(row, row.trust)
 
@@ -156,13 +129,20 @@ def mail_link(ask: Ask) -> Go:
     return Go(f"/orders/{ask.who.order.public_id}?mailed=1")
 
 
-@page("GET", "/api/orders/{order}/shipments/{shipment}", who=lambda ask: None)
-def shipment_json(ask: Ask) -> Data:
-    """One shipment with its stored story, to the session that opened its order; 404 to everybody else."""
+def reader_of_shipment(ask: Ask) -> Row[Any]:
+    """The shipment in the path, for the session that opened its order; not found for everybody else."""
     keys = {**_keys(ask), "shipment": ask.path["shipment"]}
-    row = ask.tx.connection().execute(_ONE_SHIPMENT, keys).first()
-    if row is None:
+    found: Sequence[Any] = ask.tx.connection().execute(_ONE_SHIPMENT, keys).all()
+    if not found:
         raise Refusal("not_found", 404)
+    row: Row[Any] = max(found, key=_trust_of)
+    return row
+
+
+@page("GET", "/api/orders/{order}/shipments/{shipment}", who=reader_of_shipment)
+def shipment_json(ask: Ask) -> Data:
+    """One shipment with its stored story (portal.tracking.story). Dates ISO 8601, instants in UTC."""
+    row: Row[Any] = ask.who
     story = row.story
     if row.trust == "status" and story.get("pod"):
         story = {**story, "pod": {**story["pod"], "by": ""}}
@@ -219,6 +199,10 @@ def _read_shelf(ask: Ask) -> Shelf:
     policy, _ = load_policy(ask.tx, ask.brand)
     days = [clause.facts["days"] for clause in explain(policy) if clause.code == "window_days"]
     return Shelf(howtos, int(days[0]) if days else None)
+
+
+def _trust_of(row: Any) -> int:
+    return _TRUST_ORDER.index(row.trust)
 
 
 def _keys(ask: Ask) -> dict[str, Any]:

@@ -1,0 +1,180 @@
+"""Sending something back: three steps, then the return's own page with its label. Works without JavaScript.
+
+The answers travel in the form and are judged anew at every step, so nothing is stored before the shopper confirms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlmodel import col, func, select
+
+from portal.audit import SHOPPER
+from portal.refusal import Refusal
+from portal.returning import approve, rows, start
+from portal.returning.start import Offer
+from portal.tables import Label, Order, ReturnCase, Shipment
+from portal.web import view_return
+from portal.web.access import shopper_of_order
+from portal.web.answers import Blob, Go, View
+from portal.web.edge import Ask, page
+from portal.web.view_frame import shop_view
+from portal.web.view_return import Draft, LabelState, telling
+from portal.web.words import RESOLUTION
+
+
+@page("GET", "/orders/{order}/returns/new", who=shopper_of_order)
+def begin(ask: Ask) -> View:
+    """Step 1, empty. Says so when nothing has arrived yet, and to whom it may not be shown."""
+    order = ask.who.order
+    if not ask.who.may_act:
+        return _show(ask, "pages/returns/needs_link.html", {})
+    offer = start.offer(ask.tx, ask.brand, order, ask.now)
+    if view_return.is_too_early(offer) and "arrived" not in ask.query:
+        return _show(ask, "pages/returns/too_early.html", {})
+    return _items(ask, offer, Draft.read({}, offer), {})
+
+
+@page("POST", "/orders/{order}/returns/new", who=shopper_of_order, writes=False)
+def go_on(ask: Ask) -> View:
+    """From one step to another, forwards or back; `go` names the step wanted."""
+    _may_act(ask)
+    offer = start.offer(ask.tx, ask.brand, ask.who.order, ask.now)
+    draft = Draft.read(ask.body, offer)
+    wanted = ask.body.get("go")
+    if wanted == "items":
+        return _items(ask, offer, draft, {})
+    return _review(ask, offer, draft) if wanted == "review" else _resolution(ask, offer, draft)
+
+
+@page("POST", "/orders/{order}/returns", who=shopper_of_order)
+def confirm(ask: Ask) -> View | Go:
+    """Opens the return. Sending the same form twice opens one."""
+    _may_act(ask)
+    offer = start.offer(ask.tx, ask.brand, ask.who.order, ask.now)
+    draft = Draft.read(ask.body, offer)
+    case = _already(ask, draft)
+    if case is not None:
+        return _to(ask, case)
+    shown = _review(ask, offer, draft)
+    if shown.status != 200 or shown.values["step"] != view_return.STEPS:
+        return shown
+    try:
+        with ask.tx.begin_nested():
+            case = start.start_return(
+                ask.tx,
+                ask.brand,
+                ask.who.order,
+                draft.wanted(),
+                request_key=draft.request_key,
+                by=SHOPPER,
+                now=ask.now,
+            )
+    except Refusal as refusal:
+        # Somebody was faster, or stock ran out between review and confirm: say so where it can be mended.
+        return _items(ask, offer, draft, {"form": refusal.code}, status=refusal.status)
+    return _to(ask, case)
+
+
+@page("GET", "/orders/{order}/returns/{case}", who=shopper_of_order)
+def return_page(ask: Ask) -> View:
+    """One return: its label, its steps, its money."""
+    order, case = ask.who.order, _case(ask)
+    sizes = select(Label.state, func.length(Label.pdf)).where(Label.return_id == case.id)
+    label = ask.tx.exec(sizes).first()
+    parcel = ask.tx.exec(
+        select(Shipment).where(Shipment.return_id == case.id).order_by(col(Shipment.id).desc())
+    ).first()
+    values = view_return.case_view(
+        telling(ask.brand, ask.now),
+        order,
+        case,
+        rows.items_of(ask.tx, case),
+        LabelState(label[0], label[1] or 0) if label else None,
+        parcel,
+    )
+    return shop_view(ask, "pages/return_case.html", {**values, "may_act": ask.who.may_act})
+
+
+@page("GET", "/orders/{order}/returns/{case}/label.pdf", who=shopper_of_order)
+def label_pdf(ask: Ask) -> Blob:
+    """The sheet to print. Refusal while it is being made, and for who may only look."""
+    _may_act(ask)
+    case = _case(ask)
+    label = ask.tx.exec(select(Label).where(Label.return_id == case.id)).first()
+    if label is None or not label.pdf or label.state not in {"bought", "ready"}:
+        raise Refusal("no_label", 409)
+    return Blob(label.pdf, "application/pdf", f"return-{case.rma}.pdf", inline=True)
+
+
+@page("POST", "/orders/{order}/returns/{case}/cancel", who=shopper_of_order)
+def cancel(ask: Ask) -> Go:
+    """Calls the return off, until the first scan. Asking twice is the same as asking once."""
+    _may_act(ask)
+    case = _case(ask)
+    if case.status != "cancelled":
+        approve.cancel(ask.tx, ask.brand, case, SHOPPER, ask.now)
+    return _to(ask, case)
+
+
+def _items(ask: Ask, offer: Offer, draft: Draft, faults: Mapping[str, str], *, status: int = 422) -> View:
+    values = view_return.items_step(telling(ask.brand, ask.now), ask.who.order, offer, draft, faults)
+    return _show(ask, "pages/returns/items.html", {"denied": [], **values}, status=status if faults else 200)
+
+
+def _resolution(ask: Ask, offer: Offer, draft: Draft, fault: str = "") -> View:
+    order, told = ask.who.order, telling(ask.brand, ask.now)
+    faults = draft.faults(offer)
+    if faults:
+        return _items(ask, offer, draft, faults)
+    quote = start.quote(ask.tx, ask.brand, order, draft.wanted("refund_original"), ask.now)
+    denied = view_return.denied(told, order, quote)
+    if denied:
+        values = view_return.items_step(told, order, offer, draft, {"form": "denied"})
+        return _show(ask, "pages/returns/items.html", {**values, "denied": denied}, status=422)
+    values = view_return.resolution_step(told, order, offer, draft, quote)
+    return _show(ask, "pages/returns/resolution.html", {**values, "fault": fault}, status=422 if fault else 200)
+
+
+def _review(ask: Ask, offer: Offer, draft: Draft) -> View:
+    """Step 3, or the earlier step that still lacks an answer."""
+    order, told = ask.who.order, telling(ask.brand, ask.now)
+    first = _resolution(ask, offer, draft)
+    if first.status != 200:
+        return first
+    if draft.resolution not in RESOLUTION:
+        return _resolution(ask, offer, draft, "resolution")
+    try:
+        quote = start.quote(ask.tx, ask.brand, order, draft.wanted(), ask.now)
+    except Refusal as refusal:
+        return _resolution(ask, offer, draft, refusal.code)
+    return _show(ask, "pages/returns/review.html", view_return.review_step(told, order, offer, draft, quote))
+
+
+def _show(ask: Ask, template: str, values: Mapping[str, object], *, status: int = 200) -> View:
+    order: Order = ask.who.order
+    base = f"/orders/{order.public_id}"
+    return shop_view(ask, template, {"base": base, "number": order.number, **values}, status=status)
+
+
+def _may_act(ask: Ask) -> None:
+    if not ask.who.may_act:
+        raise Refusal("needs_link", 403)
+
+
+def _case(ask: Ask) -> ReturnCase:
+    """The return in the path, of this order and no other."""
+    mine = ReturnCase.order_id == ask.who.order.id, ReturnCase.public_id == ask.path["case"]
+    case = ask.tx.exec(select(ReturnCase).where(*mine)).first()
+    if case is None:
+        raise Refusal("not_found", 404)
+    return case
+
+
+def _already(ask: Ask, draft: Draft) -> ReturnCase | None:
+    mine = ReturnCase.order_id == ask.who.order.id, ReturnCase.request_key == draft.request_key
+    return ask.tx.exec(select(ReturnCase).where(*mine)).first()
+
+
+def _to(ask: Ask, case: ReturnCase) -> Go:
+    return Go(f"/orders/{ask.who.order.public_id}/returns/{case.public_id}")
