@@ -7,13 +7,14 @@ from datetime import datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from sqlmodel import Session
+from sqlmodel import Session, col, update
 
 from carriers.errors import BadCredentials
 from carriers.registry import all_carriers
+from carriers.status import FINAL
 from portal.app import App
 from portal.keys import Keys
-from portal.tables import Connection
+from portal.tables import Connection, Shipment
 
 HOOK_SECRET = "webhook_secret"  # noqa: S105  (the name of a field)
 
@@ -55,6 +56,7 @@ def create_connection(
     tx.flush()  # the id is part of what the ciphertext is bound to
     row.secrets = keys.seal({key: value for key, value in filled.items() if key in secret}, _place(row))
     tx.flush()
+    _adopt(tx, row, now)
     return row
 
 
@@ -90,6 +92,18 @@ def base_url(app: App, connection: Connection) -> str | None:
     if parts.scheme != "https" and not (is_local and parts.scheme == "http"):
         raise BadCredentials("the base URL must start with https://")
     return url
+
+
+def _adopt(tx: Session, connection: Connection, now: datetime) -> None:
+    """Unfinished parcels of this carrier that nobody follows, imported before the account was, are followed now."""
+    orphans = [
+        col(Shipment.carrier) == connection.carrier,
+        col(Shipment.connection_id).is_(None),
+        col(Shipment.status).not_in(FINAL),
+    ]
+    if connection.brand_id is not None:
+        orphans.append(col(Shipment.brand_id) == connection.brand_id)
+    tx.exec(update(Shipment).where(*orphans).values(connection_id=connection.id, next_at=now))
 
 
 def _is_loopback(host: str) -> bool:
