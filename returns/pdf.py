@@ -377,7 +377,8 @@ def _with_label(sheet: bytes, label: _Page, inset: Inset | None) -> bytes:
         y = float(page.mediabox.height) - (inset.top + inset.height / 2) * _POINTS_PER_MM
         turn = label.turned + (90 if width > height else 0)
     else:
-        page, x, y, turn = writer.insert_blank_page(width, height, 1), width / 2, height / 2, label.turned
+        writer.insert_blank_page(width, height, 1)
+        page, x, y, turn = writer.pages[1], width / 2, height / 2, label.turned
     _draw(writer, page, _form(writer, label), _placed(label, x, y, turn))
     out = BytesIO()
     writer.write(out)
