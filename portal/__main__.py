@@ -1,0 +1,5 @@
+"""`python -m portal` is `doorstep`."""
+
+from portal.cli import main
+
+main()
