@@ -154,6 +154,7 @@ class Relay:
 async def _connect(smtp: aiosmtplib.SMTP) -> None:
     try:
         await smtp.connect()
+        await smtp.ehlo()
     except (ssl.SSLError, ssl.CertificateError) as error:
         raise _relay_trouble("its certificate is not trusted", error) from None
     except (SMTPConnectError, SMTPTimeoutError, SMTPServerDisconnected, SMTPResponseException, OSError) as error:
@@ -241,7 +242,8 @@ def build_mime(message: Message) -> bytes:
 
 
 def _mailbox(name: str, address: str) -> Address:
-    return Address(display_name=name, addr_spec=clean_address(address))
+    local, _, domain = clean_address(address).rpartition("@")
+    return Address(display_name=name, username=local, domain=domain)
 
 
 def _bytes(mail: EmailMessage, *, utf8: bool) -> bytes:
