@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -158,6 +159,15 @@ def test_silence_is_unavailable(client: httpx.Client) -> None:
         done.set()
 
 
+def test_the_deadline_cuts_a_silence_that_the_timeout_would_allow(client: httpx.Client) -> None:
+    begun = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(Unavailable):
+            Http(client, url, deadline=timedelta(seconds=0.2)).get("/")
+    assert time.monotonic() - begun < 3
+
+
 def drip(connection: socket.socket, first: bytes, piece: bytes) -> None:
     connection.sendall(first)
     while True:
@@ -194,10 +204,16 @@ def test_gzip_is_opened(http: Http, server: FakeServer) -> None:
 
 
 def test_a_gzip_bomb_is_refused(http: Http, server: FakeServer) -> None:
-    bomb = gzip.compress(b"\0" * (MAX_BODY * 4))
+    bomb = gzip.compress(b"\0" * (MAX_BODY * 10))
     server.next_answers = [Answered(bomb, headers={"Content-Encoding": "gzip"})]
-    with pytest.raises(Unavailable, match="too large"):
-        http.get("/any")
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unavailable, match="too large"):
+            http.get("/any")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < MAX_BODY * 5
 
 
 @pytest.mark.parametrize(

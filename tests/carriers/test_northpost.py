@@ -23,7 +23,7 @@ from carriers.adapters.northpost import CARRIER, CODES
 from carriers.address import Address
 from carriers.auth import MemoryTokens
 from carriers.contract import Hook, Item, LabelOrder, Parcel
-from carriers.errors import BadCredentials, Refused
+from carriers.errors import BadCredentials, OutcomeUnknown, Refused
 from carriers.http import Http, open_client, open_http
 from carriers.simulated.journeys import SCRIPTS, Journey, Town, all_events, events
 from carriers.simulated.northpost_server import ATTEMPTS, Server
@@ -204,6 +204,13 @@ def test_a_label_costs_once_however_often_it_is_asked_for(northpost: Server, htt
     assert label.service == "Northpost Standard Return"
     assert label.routing == "DE-20095"
     assert label.voidable_until == datetime(2026, 11, 30, 10, tzinfo=UTC)
+
+
+def test_a_purchase_whose_answer_is_lost_is_of_unknown_outcome(client: httpx.Client) -> None:
+    with FakeServer({"POST /v1/labels": lambda received: Answered(b"", 502)}) as broken:
+        http = Http(client, broken.url)
+        with pytest.raises(OutcomeUnknown):
+            CARRIER.buy_label(http, ORDER)
 
 
 def test_a_key_used_for_something_else_is_refused(http: Http) -> None:

@@ -37,6 +37,11 @@ def test_anything_else_does_not(given_value: str) -> None:
         check_hmac(given_value, KEY, DATA)
 
 
+def test_several_values_are_named_as_the_reason() -> None:
+    with pytest.raises(BadSignature, match="several"):
+        check_hmac(f"{HEX}, {HEX}", KEY, DATA)
+
+
 def test_the_prefix_is_required() -> None:
     with pytest.raises(BadSignature, match="sha256="):
         check_hmac(HEX, KEY, DATA, prefix="sha256=")
