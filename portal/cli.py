@@ -77,9 +77,9 @@ def demo(
     fast: Annotated[bool, typer.Option("--fast", help="a carrier's day takes a minute, to watch parcels move")] = False,
 ) -> None:
     """Show everything on this machine: web, worker, a mail catcher and a simulated carrier. Ctrl-C stops all."""
-    from portal import demo as show
+    from portal.demo import run
 
-    show.run(port, folder, fast=fast)
+    run(port, folder, fast=fast)
 
 
 @app.command("import-orders")

@@ -136,6 +136,7 @@ def _show(family: Family, place: Path, state: State, port: int, fast: bool, stop
             child.pass_on()
         _wait_until_ready(family, app, port, stopped)
         where = _where(shown, state, port, int(mail["port"]), carrier_url)
+        (place / "where.json").touch(mode=0o600)
         (place / "where.json").write_text(json.dumps(where, indent=1), encoding="utf-8")
     finally:
         app.db.close()
