@@ -14,6 +14,7 @@ from portal.web.edge import Ask
 from returns.machine import Kind, Resolution, State, moves_from
 
 CLOSED = (State.COMPLETED, State.REJECTED, State.CANCELLED, State.EXPIRED)
+_VERBS = {"approve": "Approve", "reject": "Reject", "receive": "Book in as received", "cancel": "Cancel"}
 # The machine's moves as the console's buttons.
 _BUTTONS = {"approve": "approve", "reject": "reject", "receive_all": "receive", "accept": "settle", "cancel": "cancel"}
 
@@ -118,17 +119,20 @@ def _buttons(show: Show, case: ReturnCase, skus: list[str]) -> list[dict[str, An
 
 def _button(show: Show, case: ReturnCase, name: str, skus: list[str]) -> dict[str, Any] | None:
     if name != "settle":
-        return {"kind": name, "words": Phrase(name.capitalize(), {}), "sku": "", "plain": ""}
+        words = Phrase(_VERBS[name], {})
+        is_next = name == "approve" or case.status in {State.IN_TRANSIT, State.PARTIALLY_RECEIVED}
+        return {"kind": name, "words": words, "sku": "", "plain": "", "is_next": is_next}
     if case.resolution == Resolution.EXCHANGE_VARIANT:
         return {
             "kind": "exchange",
             "words": Phrase("Send the exchange", {}),
             "sku": skus[0] if skus else "",
             "plain": "",
+            "is_next": True,
         }
     if not case.refund_minor:
         return None
     amount = show.money(case.refund_minor, case.currency)
     verb = "Give %(amount)s credit" if case.resolution == Resolution.STORE_CREDIT else "Refund %(amount)s"
     plain = show.plain(case.refund_minor, case.currency)
-    return {"kind": "refund", "words": Phrase(verb, {"amount": amount}), "sku": "", "plain": plain}
+    return {"kind": "refund", "words": Phrase(verb, {"amount": amount}), "sku": "", "plain": plain, "is_next": True}

@@ -198,7 +198,7 @@ def parcel_reason(show: Show, shipment: Shipment) -> Phrase:
     """Why a parcel is in the queue, in one line."""
     carrier = {"carrier": carrier_name(shipment.carrier), "number": shipment.number}
     if shipment.status in TROUBLED:
-        text = SUB_STATUSES.get(shipment.sub_status or "")
+        text = sub_status_words(shipment)
         return (
             Phrase(text, {})
             if text
@@ -214,6 +214,12 @@ def parcel_reason(show: Show, shipment: Shipment) -> Phrase:
     if now_due and promised and now_due != promised:
         return Phrase("Promised %(promised)s, now expected %(now)s", {"promised": promised, "now": now_due})
     return Phrase("Promised %(promised)s and not delivered", {"promised": promised or now_due or "—"})
+
+
+def sub_status_words(shipment: Shipment) -> str | None:
+    """The sub-status in words, if it says more than the status and belongs to it."""
+    sub_status = shipment.sub_status or ""
+    return SUB_STATUSES.get(sub_status) if sub_status.partition(".")[0] == shipment.status else None
 
 
 def _last_words(shipment: Shipment) -> str:

@@ -78,9 +78,7 @@ class Show:
         if at is None:
             return ""
         passed = max(self.now - at, timedelta(0))
-        if passed < timedelta(minutes=1):
-            passed = timedelta(minutes=1)
-        return format_timedelta(passed, threshold=1.5, format="short", locale=self.locale)
+        return format_timedelta(passed, "minute", threshold=1.5, format="short", locale=self.locale)
 
     def money(self, minor: int, currency: str) -> str:
         """ "£296.10", "−£4.00": the currency's own places, a real minus sign."""

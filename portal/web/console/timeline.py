@@ -173,6 +173,8 @@ def act_of(show: Show, row: Audit, rmas: Mapping[int | None, str]) -> dict[str, 
         event = phrase(EVENTS, str(facts["event"]))
         facts["event"] = event.words % event.facts
     kind = row.actor.partition(":")[0]
+    if row.act == "return.approved" and kind == "shopper":
+        kind = "system"  # asked by the shopper, answered by the policy
     who = row.actor_name or (carrier_name(row.actor.partition(":")[2]) if kind == "carrier" else "")
     icon = {"shopper": "user", "agent": "pen", "carrier": "truck"}.get(kind, "cog")
     view = {"icon": icon, "who": who, "who_is": ACTORS.get(kind, ""), "title": phrase(ACTS, row.act, facts)}

@@ -253,6 +253,9 @@ REFUSED: Mapping[str, str] = {
     "unknown_resolution": "Choose what the shopper gets.",
 }
 
+# Why a variant is not offered, beside its name.
+UNAVAILABLE: Mapping[str, str] = {"sold_out": "sold out", "no_such_variant": "cannot be exchanged"}
+
 FAULTS: Mapping[str, str] = {
     "missing": "This is needed.",
     "too_long": "This is too long.",

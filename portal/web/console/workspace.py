@@ -14,11 +14,11 @@ from portal.tables import Brand, Connection, Customer, Order, OrderLine, Product
 from portal.web.console.cases import case_view, cases_of, ledger
 from portal.web.console.fields import new_key
 from portal.web.console.opinions import opinion_lines, opinions_of, verdict_of
-from portal.web.console.queue import carrier_name, parcel_reason
+from portal.web.console.queue import TROUBLED, carrier_name, parcel_reason, sub_status_words
 from portal.web.console.show import Phrase, Show, phrase, show_for
 from portal.web.console.timeline import timeline
 from portal.web.console.wanted import Wish, wanted_of
-from portal.web.console.words import DELAYS, FAULTS, REASONS, REFUSED, RESOLUTIONS, STATUSES, SUB_STATUSES
+from portal.web.console.words import DELAYS, FAULTS, REASONS, REFUSED, RESOLUTIONS, STATUSES, UNAVAILABLE
 from portal.web.edge import Ask
 from returns.money import MoneyError, parse
 
@@ -35,8 +35,9 @@ def workspace(ask: Ask, order: Order) -> dict[str, Any]:
     cases = [case_view(ask, show, order, case) for case in cases_of(ask, show, order)]
     offer = start.offer(ask.tx, brand, order, ask.now)
     doing = ask.query.get("do", "")
+    parcels = _parcels(ask, show, order)
     return {
-        "order": _head(ask, show, brand, order, path),
+        "order": {**_head(ask, show, brand, order, path), "worst": _worst(parcels)},
         "panel": doing if doing in PANELS else "",
         "exchange": _exchange(ask, show, brand, order, offer) if doing == "exchange" else None,
         "returning": _returning(ask, show, brand, order, offer) if doing == "return" else None,
@@ -44,7 +45,7 @@ def workspace(ask: Ask, order: Order) -> dict[str, Any]:
         "actions": _actions(path, doing, offer),
         "open_cases": [case for case in cases if not case["is_closed"]],
         "closed_cases": [case for case in cases if case["is_closed"]],
-        "parcels": _parcels(ask, show, order),
+        "parcels": parcels,
         "lines": [_line(show, order, line) for line in offer.lines],
         "unsent": _unsent(ask, show, order, offer),
         "money": money_of(ask, show, order),
@@ -76,6 +77,12 @@ def _head(ask: Ask, show: Show, brand: Brand, order: Order, path: str) -> dict[s
         "promise": show.span(order.promised_from, order.promised_to),
         "total": show.money(order.total_minor, order.currency),
     }
+
+
+def _worst(parcels: list[dict[str, Any]]) -> dict[str, str] | None:
+    """The chip beside the order's number: the worst that any of its parcels has, None when all goes well."""
+    chips = [chip for p in parcels if not p["is_return"] for chip in (p["delay"], p["state"]) if chip]
+    return next((chip for tone in ("bad", "warn") for chip in chips if chip["tone"] == tone), None)
 
 
 def _actions(path: str, doing: str, offer: start.Offer) -> list[dict[str, Any]]:
@@ -172,16 +179,16 @@ def _parcel(
 ) -> dict[str, Any]:
     words, tone, icon = STATUSES.get(parcel.status, (parcel.status, "", "info"))
     late = DELAYS.get(parcel.delay) if parcel.status not in FINAL else None
-    expected = show.span(parcel.window_from, parcel.window_to)
+    expected, detail = show.span(parcel.window_from, parcel.window_to), sub_status_words(parcel)
     return {
         "carrier": carrier_name(parcel.carrier),
         "number": parcel.number,
         "service": parcel.service,
         "is_return": parcel.direction == "return",
         "state": {"words": words, "tone": tone, "icon": icon},
-        "detail": phrase(SUB_STATUSES, parcel.sub_status or "") if parcel.sub_status in SUB_STATUSES else None,
+        "detail": Phrase(detail, {}) if detail else None,
         "delay": {"words": late[0], "tone": late[1], "icon": late[2]} if late else None,
-        "reason": parcel_reason(show, parcel) if late or parcel.status == "exception" else None,
+        "reason": parcel_reason(show, parcel) if late or parcel.status in TROUBLED else None,
         "expected": "" if parcel.status in FINAL else expected,
         "promised": show.span(parcel.promised_from, parcel.promised_to),
         "why": _window_why(parcel),
@@ -280,7 +287,7 @@ def _swap(ask: Ask, show: Show, brand: Brand, order: Order, line: start.OfferLin
     try:
         quoted = start.quote(ask.tx, brand, order, start.Wanted((item,), "exchange_variant"), ask.now)
     except Refusal as refusal:
-        return {**view, "why_not": phrase(REFUSED, refusal.code, refusal.facts)}
+        return {**view, "why_not": phrase(UNAVAILABLE, refusal.code)}
     pays, gets = quoted.exchange_difference_minor, quoted.total_minor
     words = "even"
     if pays:
