@@ -1,0 +1,149 @@
+"""A process that dies at any named place loses nothing, repeats nothing, and leaves nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+from sqlmodel import select
+
+from portal.app import App
+from portal.tables import Connection, Inbox, Outbox, Scan, Shipment
+from portal.tracking.poll import LEASE, poll
+from tests.carriers.fakes.server import Answered, FakeServer, Received
+from tests.conftest import SECRET_KEY, Clock
+from tests.portal.tracking.northpost import answer, connect, event
+from tests.portal.tracking.test_ingest import body, drain, keep
+from tests.world import World
+
+ROOT = Path(__file__).parents[2]
+NUMBER = "NP447109260GB"
+
+# Each is tried by a test here, or by the named one.
+KNOWN = {
+    "inbox.before_commit",
+    "inbox.after_commit",
+    "ingest.after_claim",
+    "ingest.before_commit",
+    "ingest.after_commit",
+    "poll.after_claim",
+    "poll.after_fetch",
+    "poll.after_commit",
+    "send.after_claim",  # tests/portal/notify
+    "send.after_send",
+    "label.before_buy",  # tests/portal/returning
+    "label.after_buy",
+    "label.after_pdf",
+}
+
+
+def test_every_crash_point_of_the_source_is_on_the_list() -> None:
+    found = {
+        name
+        for file in (ROOT / "portal").rglob("*.py")
+        for name in re.findall(r'crashpoint\("([^"]+)"\)', file.read_text())
+    }
+    assert found == KNOWN
+
+
+def die(app: App, step: str, at: str) -> None:
+    """Runs one step in a process of its own that is killed at `at`."""
+    environment = os.environ | {
+        "DOORSTEP_DATABASE_URL": app.settings.database_url,
+        "DOORSTEP_SECRET_KEY": SECRET_KEY,
+        "DOORSTEP_TEST_CARRIERS": "true",
+        "DOORSTEP_CRASH": at,
+    }
+    command = [sys.executable, "-m", "tests.portal.tracking.victim", step]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (137, ""), done.stderr[-2000:]
+
+
+def after_the_lease(clock: Clock) -> None:
+    """Later than any lease of the process that died, which went by the real clock."""
+    clock.now = datetime.now(UTC) + LEASE + timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def _real_time(clock: Clock) -> None:
+    clock.now = datetime.now(UTC)
+
+
+@pytest.fixture
+def carrier() -> Iterator[FakeServer]:
+    def track(received: Received) -> Answered:
+        parcels = [answer(n, [event("COL", datetime(2026, 1, 1, tzinfo=UTC))]) for n in received.json()["numbers"]]
+        return Answered({"parcels": [p["parcels"][0] for p in parcels], "unknown": []})
+
+    with FakeServer({"POST /v1/track": track}) as server:
+        yield server
+
+
+def counts(app: App) -> dict[str, int]:
+    with app.db.reading() as tx:
+        return {t.__tablename__: len(tx.exec(select(t)).all()) for t in (Inbox, Scan, Outbox)}  # type: ignore[misc]
+
+
+def test_killed_before_the_commit_nothing_was_promised_and_nothing_is_there(app: App, world: World) -> None:
+    die(app, "receive", "inbox.before_commit")
+    assert counts(app)["inbox"] == 0
+
+
+def test_killed_after_the_commit_the_delivery_is_there_and_its_repeat_is_no_second(
+    app: App, world: World, clock: Clock
+) -> None:
+    die(app, "receive", "inbox.after_commit")
+    assert counts(app)["inbox"] == 1
+    die(app, "receive", "inbox.after_commit")
+    assert counts(app)["inbox"] == 1
+    after_the_lease(clock)
+    assert drain(app) == 1
+    assert counts(app) == {"inbox": 1, "scan": 1, "outbox": 1}
+
+
+@pytest.mark.parametrize("at", ["ingest.after_claim", "ingest.before_commit"])
+def test_killed_in_the_middle_of_ingest_the_row_falls_due_again(app: App, world: World, clock: Clock, at: str) -> None:
+    keep(app, world.connection, body([event("COL", clock.now)]))
+    die(app, "ingest", at)
+    assert counts(app) == {"inbox": 1, "scan": 0, "outbox": 0}
+    assert drain(app) == 0
+    after_the_lease(clock)
+    assert drain(app) == 1
+    assert counts(app) == {"inbox": 1, "scan": 1, "outbox": 1}
+
+
+def test_killed_after_ingest_nothing_is_done_twice(app: App, world: World, clock: Clock) -> None:
+    keep(app, world.connection, body([event("COL", clock.now)]))
+    die(app, "ingest", "ingest.after_commit")
+    before = counts(app)
+    assert before == {"inbox": 1, "scan": 1, "outbox": 1}
+    clock.forward(timedelta(hours=2))
+    assert drain(app) == 0
+    assert counts(app) == before
+
+
+@pytest.mark.parametrize("at", ["poll.after_claim", "poll.after_fetch", "poll.after_commit"])
+def test_killed_while_polling_the_parcels_are_asked_about_again_and_told_once(
+    app: App, world: World, clock: Clock, carrier: FakeServer, at: str
+) -> None:
+    connection = connect(app, base_url=carrier.url)
+    with app.db.transaction() as tx:
+        for row in tx.exec(select(Shipment)).all():
+            row.connection_id, row.next_at = connection.id, clock.now
+    die(app, "poll", at)
+    assert counts(app)["inbox"] == (1 if at == "poll.after_commit" else 0)
+    assert poll(app) == 0
+    after_the_lease(clock)
+    assert poll(app) == (0 if at == "poll.after_commit" else 3)
+    drain(app)
+    assert counts(app) == {"inbox": 1, "scan": 3, "outbox": 3}
+    with app.db.reading() as tx:
+        assert tx.get_one(Connection, connection.id).state == "ok"
+        assert orjson.loads(tx.exec(select(Inbox)).one().body)["unknown"] == []
