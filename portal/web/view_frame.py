@@ -67,11 +67,11 @@ def web_link(url: object) -> str:
     return url if parts.hostname and (parts.scheme == "https" or on_this_machine) else ""
 
 
-def mail_link(address: object, subject: str = "") -> str:
+def mail_link(address: object) -> str:
     """A mailto: link, or empty text for what is no address."""
     if not isinstance(address, str) or "@" not in address or any(c.isspace() for c in address):
         return ""
-    return f"mailto:{quote(address, safe='@+')}" + (f"?subject={quote(subject)}" if subject else "")
+    return f"mailto:{quote(address, safe='@+')}"
 
 
 def phone_link(number: object) -> str:

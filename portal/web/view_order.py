@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import orjson
+
 from carriers.registry import all_carriers
 from portal.tables import Brand
 from portal.web import words
@@ -26,6 +28,8 @@ from portal.web.view_frame import mail_link, phone_link, picture, web_link
 SILENT_AFTER = timedelta(hours=6)
 _LATE = frozenset({"late", "stalled"})
 _ENDED = frozenset({"delivered", "returned", "cancelled"})
+# A window was reckoned before these; showing it beside them would promise what nobody knows.
+_DATELESS = _ENDED | {"exception", "available_for_pickup", "returning", "expired"}
 _OPEN_RETURN = frozenset({"requested", "info_needed", "approved", "label_issued", "in_transit", "partially_received"})
 _STEPS = len(words.MILESTONES)
 
@@ -61,6 +65,7 @@ class _Told:
     trust: Trust
     speech: NullTranslations
     base: str
+    zone: tzinfo
     by_id: Mapping[int, Any] = field(default_factory=dict)
 
     def say(self, sentence: str) -> str:
@@ -81,15 +86,16 @@ def view(
 ) -> dict[str, Any]:
     """Keys: title, number, hero, notes, parcels, waiting, back, returns, howto, help, hours, ledger, paid_with,
     address, masked, may_act. All text is plain; the template escapes it."""
-    order = page.order
+    order, zone = page.order, zone_of(brand.zone)
     told = _Told(
         brand=brand,
         locale=brand.locale,
-        today=now.astimezone(zone_of(brand.zone)).date(),
+        today=now.astimezone(zone).date(),
         now=now,
         trust=trust,
         speech=speech,
         base=f"/orders/{order.public_id}",
+        zone=zone,
         by_id={line.id: line for line in page.lines},
     )
     parcels = [_parcel(told, order, row, n, page) for n, row in enumerate(page.shipments, 1)]
@@ -198,11 +204,11 @@ def _lead_words(told: _Told, row: Any, is_one_of_many: bool) -> dict[str, Any]:
         "why": told.say(words.WHY.get(why.get("why", ""), "")) if when else told.say(shown.meaning),
         "over": told.say("One of your parcels") if is_one_of_many else "",
     }
+    parcel_is = told.say("One parcel is") if is_one_of_many else told.say("Your parcel is")
     if row.status in {"exception", "available_for_pickup", "attempt_failed", "returning", "expired"}:
         big = told.say("Lost on the way") if row.sub_status == "exception.lost" else told.say(shown.chip)
-        new = told.say("Now expected: %s.") % when if when and row.status != "returning" else ""
         advice = told.say(words.advice(row.sub_status, row.status))
-        return {**sure, "kick": told.say("Your parcel is"), "date": big, "sure": new, "why": advice, "icon": shown.icon}
+        return {**sure, "kick": parcel_is, "date": big, "sure": "", "why": advice, "icon": shown.icon}
     if is_late(row):
         return sure | _late_words(told, row, when)
     if row.status == "out_for_delivery" and (not when or row.window_from <= told.today):
@@ -213,7 +219,7 @@ def _lead_words(told: _Told, row: Any, is_one_of_many: bool) -> dict[str, Any]:
     if when:
         kick = told.say("First parcel arrives") if is_one_of_many else told.say("Arrives")
         return {**sure, "kick": kick, "date": when}
-    return {**sure, "kick": told.say("Your parcel is"), "date": told.say(shown.chip), "icon": shown.icon}
+    return {**sure, "kick": parcel_is, "date": told.say(shown.chip), "icon": shown.icon}
 
 
 def _late_words(told: _Told, row: Any, when: str) -> dict[str, Any]:
@@ -286,8 +292,10 @@ def _what_happened(told: _Told, row: Any) -> dict[str, Any]:
 def _parcel(told: _Told, order: Any, row: Any, n: int, page: Page) -> dict[str, Any]:
     shown, story = words.status(row.status), row.story
     late = is_late(row)
+    events = story.get("events") or ()
+    line = _timeline(told, events)
     name, link = carrier_name(row), carrier_of(row.carrier)[1]
-    unit, count = age(row.heard_at, told.now) if row.heard_at else ("", 0)
+    unit, count = age(row.heard_at, told.now) if row.heard_at and row.status not in _ENDED else ("", 0)
     return {
         "id": row.public_id,
         "n": n,
@@ -303,10 +311,10 @@ def _parcel(told: _Told, order: Any, row: Any, n: int, page: Page) -> dict[str, 
         "carrier": name,
         "number": row.number,
         "link": link.replace("{number}", quote(row.number, safe="")) if link else "",
-        "days": _days(told, story.get("events") or ()),
-        "count": story.get("count") or len(story.get("events") or ()),
-        "some_theirs": any(not words.happened(e["sub_status"], e["status"]) for e in story.get("events") or ()),
-        "some_zoneless": any(not e["offset"] and not e["date_only"] for e in story.get("events") or ()),
+        "days": line.days,
+        "count": story.get("count") or len(events),
+        "some_theirs": line.some_theirs,
+        "some_zoneless": line.some_zoneless,
         "heard": unit,
         "heard_n": count,
     }
@@ -316,8 +324,10 @@ def _eta(told: _Told, row: Any) -> tuple[str, str]:
     """(word before, date): "Arrives", "Tue 24 – Wed 25 Nov". Both empty where no date is known."""
     if row.status == "delivered":
         return told.say("Delivered"), told.day(row.delivered_on) if row.delivered_on else ""
-    if row.status in {"returned", "cancelled", "returning", "expired"} or not (row.window_from and row.window_to):
+    if row.status in _DATELESS or not (row.window_from and row.window_to):
         return "", ""
+    if row.status == "out_for_delivery" and row.window_from <= told.today:
+        return told.say("Arrives"), told.say("Today")
     when = told.span(row.window_from, row.window_to)
     if row.window_to < told.today:
         return told.say("Was expected"), when
@@ -333,7 +343,7 @@ def _steps(told: _Told, order: Any, row: Any, late: bool) -> list[tuple[str, str
     for i, name in enumerate(words.MILESTONES):
         on = iso_day(reached[i]) if reached[i] else None
         if i == 0 and on is None:
-            on = order.placed_at.astimezone(zone_of(told.brand.zone)).date()
+            on = order.placed_at.astimezone(told.zone).date()
         when = "" if on is None else told.say("Today") if on == told.today else short_day(on, told.locale)
         state = "done" if over or i < at else ("late" if late else "now") if i == at else "todo"
         steps.append((state, told.say(name), when))
@@ -355,21 +365,36 @@ def _event(told: _Told, event: Mapping[str, Any]) -> dict[str, Any]:
     return {"what": told.say(ours) if ours else event["text"] or event["code"], "theirs": not ours, "when": when}
 
 
-def _days(told: _Told, events: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[tuple[str, str, str, bool, str]]]]:
-    """The timeline by day, newest first: (day, [(datetime attribute, clock, what, carrier's words?, place)])."""
-    days: list[tuple[str, list[tuple[str, str, str, bool, str]]]] = []
+@dataclass(slots=True)
+class _Timeline:
+    """Days, newest first: (day, [(datetime attribute, clock, what, carrier's own words?, place)])."""
+
+    days: list[tuple[str, list[tuple[str, str, str, bool, str]]]] = field(default_factory=list)
+    some_theirs: bool = False
+    some_zoneless: bool = False
+
+
+def _timeline(told: _Told, events: Sequence[Mapping[str, Any]]) -> _Timeline:
+    line = _Timeline()
     current = None
+    of_day: list[tuple[str, str, str, bool, str]] = []
     for event in events:
-        local = event["local"]
+        local, offset, date_only = event["local"], event["offset"], event["date_only"]
         if local[:10] != current:
             current = local[:10]
             on = iso_day(local)
-            days.append((told.day(on) if on else current, []))
+            of_day = []
+            line.days.append((told.day(on) if on else current, of_day))
         ours = words.happened(event["sub_status"], event["status"])
-        what = told.say(ours) if ours else event["text"] or event["code"]
-        time = "" if event["date_only"] else clock(local)
-        days[-1][1].append((local + (event["offset"] or ""), time, what, not ours, event["place"]))
-    return days
+        if ours:
+            what = told.say(ours)
+        else:
+            what, line.some_theirs = event["text"] or event["code"], True
+        if not offset and not date_only:
+            line.some_zoneless = True
+        time = "" if date_only else local[11:16]
+        of_day.append((local + offset if offset else local, time, what, not ours, event["place"]))
+    return line
 
 
 def _proof(told: _Told, row: Any) -> str:
@@ -392,8 +417,8 @@ def _item(line: Any, quantity: int) -> tuple[str, str, int, str, str]:
 def _waiting(told: _Told, page: Page) -> list[tuple[str, str, int, str, str]]:
     """What was ordered and is in no parcel yet."""
     in_parcels: dict[int, int] = {}
-    for contents in page.packed.values():
-        for line, quantity in contents:
+    for row in page.shipments:
+        for line, quantity in page.packed.get(row.id, ()):
             in_parcels[line] = in_parcels.get(line, 0) + quantity
     known = [line for line in page.lines if line.ships]
     if page.shipments and not in_parcels:
@@ -405,7 +430,7 @@ def _waiting(told: _Told, page: Page) -> list[tuple[str, str, int, str, str]]:
 def _stage(told: _Told, order: Any) -> dict[str, Any]:
     stage = words.STAGE.get(order.stage, words.STAGE["placed"])
     at = {"placed": 0, "confirmed": 0, "picking": 0, "packed": 1, "awaiting_carrier": 1}.get(order.stage, 1)
-    placed = order.placed_at.astimezone(zone_of(told.brand.zone)).date()
+    placed = order.placed_at.astimezone(told.zone).date()
     when = told.say("Today") if placed == told.today else short_day(placed, told.locale)
     steps = [
         ("done" if i < at else "now" if i == at else "todo", told.say(name), when if i == 0 else "")
@@ -466,16 +491,24 @@ def _is_about(article: Mapping[str, Any], line: Any) -> bool:
 
 
 def _help(told: _Told, order: Any) -> dict[str, Any]:
-    """Rows (icon, title, text, address) of the brand's support; only mailto, tel and https addresses."""
-    support = told.brand.support
-    subject = told.say("Order %s") % order.number
-    rows = [
-        ("chat", told.say("Chat with a person"), support.get("reply_time") or "", web_link(support.get("chat"))),
-        ("mail", told.say("Email us"), str(support.get("email") or ""), mail_link(support.get("email"), subject)),
-        ("phone", told.say("Call us"), str(support.get("phone") or ""), phone_link(support.get("phone"))),
-        ("info", told.say("Help pages"), "", web_link(support.get("url"))),
-    ]
-    return {"help": [row for row in rows if row[3]], "hours": str(support.get("hours") or "")}
+    """Rows (icon, title, text, address) of the brand's support."""
+    rows, hours = _support(orjson.dumps(told.brand.support))
+    about = "?subject=" + quote(told.say("Order %s") % order.number)
+    shown = [(icon, told.say(title), text, to + about if icon == "mail" else to) for icon, title, text, to in rows]
+    return {"help": shown, "hours": hours}
+
+
+@lru_cache(256)
+def _support(stored: bytes) -> tuple[tuple[tuple[str, str, str, str], ...], str]:
+    """The rows of a brand, and its hours: only mailto, tel and https addresses, whatever is stored."""
+    support = orjson.loads(stored)
+    rows = (
+        ("chat", "Chat with a person", str(support.get("reply_time") or ""), web_link(support.get("chat"))),
+        ("mail", "Email us", str(support.get("email") or ""), mail_link(support.get("email"))),
+        ("phone", "Call us", str(support.get("phone") or ""), phone_link(support.get("phone"))),
+        ("info", "Help pages", "", web_link(support.get("url"))),
+    )
+    return tuple(row for row in rows if row[3]), str(support.get("hours") or "")
 
 
 def _details(told: _Told, order: Any, lines: Sequence[Any]) -> dict[str, Any]:
@@ -486,7 +519,7 @@ def _details(told: _Told, order: Any, lines: Sequence[Any]) -> dict[str, Any]:
         "paid_with": order.payment_hint if shows_money else "",
         "address": address,
         "masked": masked,
-        "placed": told.day(order.placed_at.astimezone(zone_of(told.brand.zone)).date()),
+        "placed": told.day(order.placed_at.astimezone(told.zone).date()),
     }
 
 

@@ -414,6 +414,7 @@ def case_view(
             case.resolution,
             case.currency,
         ),
+        "pays": int(case.plan.get("pays_minor", 0)) > 0,
         "credit_code": case.credit_code,
         "can_cancel": case.status in CANCELLABLE,
         "parcel": _parcel(parcel) if parcel is not None else None,
