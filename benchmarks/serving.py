@@ -54,9 +54,11 @@ def main(variant: str, database_url: str) -> None:
     """Serves one variant until terminated."""
     import uvicorn
 
+    from portal.logs import configure
     from portal.settings import load
 
     settings = load(database_url=database_url)
+    configure(settings)
     asgi = _VARIANTS[variant](settings)
     config = uvicorn.Config(asgi, loop="uvloop", http="httptools", log_level="error", access_log=False, lifespan="on")
     with socket.socket() as listener:
@@ -137,7 +139,44 @@ def _orm(settings: Any) -> Any:
     return Starlette(routes=[Route("/hooks/{carrier}/{token}", hook, methods=["POST"])])
 
 
-_VARIANTS = {"product": _product, "null": _null, "orm": _orm}
+def _template(settings: Any) -> Any:
+    """The order page's template with values prepared once: what rendering alone can do."""
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import HTMLResponse
+    from starlette.routing import Route
+
+    from portal.app import build
+    from portal.web.edge import Ask
+    from portal.web.guard import guards
+    from portal.web.pages.order import order_page
+
+    app = build(settings)
+    path = os.environ["BENCH_PATH"]
+    with app.db.reading() as tx:
+        ask = Ask(
+            app=app,
+            site=app.brands.all()[0],
+            tx=tx,
+            now=app.now(),
+            path={"order": path.rpartition("/")[2]},
+            query={},
+            headers={},
+            cookies={"ds_order": os.environ["BENCH_COOKIE"]},
+            body={},
+            client="127.0.0.1",
+            url_path=path,
+        )
+        ask.who = order_page.who(ask)
+        prepared: Any = order_page.run(ask)
+
+    async def show(request: Request) -> HTMLResponse:
+        return HTMLResponse(app.renderer.page(prepared.template, prepared.values, site=ask.site, ask=ask))
+
+    return Starlette(routes=[Route("/orders/{order}", show)], middleware=guards(settings))
+
+
+_VARIANTS = {"product": _product, "null": _null, "orm": _orm, "template": _template}
 
 if __name__ == "__main__":
     main(sys.argv[1], sys.argv[2])

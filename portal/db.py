@@ -27,6 +27,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
         self.engine = _engine(url, pool_size)
+        self._own: list[Any] = []
         self.is_postgres = self.engine.dialect.name == "postgresql"
         self._write = self.engine.execution_options(doorstep_write=True)
         # One page reads one or two rows: on PostgreSQL a BEGIN and a COMMIT around them would double the round trips.
@@ -44,8 +45,21 @@ class Database:
         with Session(self._read, expire_on_commit=False, autoflush=False) as session:
             yield session
 
+    def own_connection(self) -> Any:
+        """A driver connection outside the pool, in autocommit, for whoever keeps one to itself. Closed by `close`."""
+        pooled = self.engine.raw_connection()
+        connection: Any = pooled.driver_connection
+        pooled.detach()
+        if self.is_postgres:
+            connection.autocommit = True
+        self._own.append(connection)
+        return connection
+
     def close(self) -> None:
-        """Closes every pooled connection."""
+        """Closes every connection, pooled or given away. Nobody may be using one any more."""
+        for connection in self._own:
+            connection.close()
+        self._own.clear()
         self.engine.dispose()
 
 
@@ -63,19 +77,10 @@ def is_outage(error: BaseException) -> bool:
     """Whether this is the database's trouble (lost, full, locked, no connection free), not the request's."""
     if isinstance(error, PoolTimeout):
         return True
-    if not isinstance(error, DBAPIError):
-        return False
-    if error.connection_invalidated:
-        return True
-    kind = type(error.orig).__name__
-    return kind in {
-        "OperationalError",
-        "InterfaceError",
-        "AdminShutdown",
-        "CannotConnectNow",
-        "DiskFull",
-        "LockNotAvailable",
-    }
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or (error.orig is not None and is_outage(error.orig))
+    # The driver's own, from a connection that somebody keeps to itself; psycopg has a subclass per condition.
+    return any(kind.__name__ in {"OperationalError", "InterfaceError"} for kind in type(error).__mro__)
 
 
 def _engine(url: str, pool_size: int) -> Engine:

@@ -125,7 +125,7 @@ class ShipmentItem(SQLModel, table=True):
     __tablename__ = "shipment_item"
 
     shipment_id: int = Field(sa_type=BigInt, foreign_key="shipment.id", primary_key=True)
-    order_line_id: int = Field(sa_type=BigInt, foreign_key="order_line.id", primary_key=True)
+    order_line_id: int = Field(sa_type=BigInt, foreign_key="order_line.id", primary_key=True, index=True)
     quantity: int
 
 

@@ -17,6 +17,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+import orjson
 import structlog
 from sqlmodel import Session
 from starlette.datastructures import Headers
@@ -205,7 +206,7 @@ class Edge:
             case Go():
                 response = RedirectResponse(result.to, 303)
             case Data():
-                response = JSONResponse(result.values, result.status)
+                response = Response(orjson.dumps(result.values), result.status, None, "application/json")
             case Blob():
                 response = _file(result)
         for cookie in getattr(result, "cookies", ()):

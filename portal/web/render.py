@@ -25,6 +25,7 @@ class Renderer:
             loader=FileSystemLoader(folder or root() / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
+            auto_reload=False,  # templates change with a release; a stat call per page and part is not free
             trim_blocks=True,
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],

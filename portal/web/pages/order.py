@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,6 +13,7 @@ from sqlmodel import SQLModel
 
 from portal.db import Database
 from portal.keys import token_hash
+from portal.quick import Quick
 from portal.refusal import Refusal
 from portal.returning.rows import load_policy
 from portal.tables import HowTo, Order, OrderLine, ReturnCase, Shipment, ShipmentItem, ShopperSession
@@ -49,7 +49,7 @@ _ORDER_COLUMNS = (
     *("tax_minor", "tax_included", "total_minor", "refunded_minor", "stage", "cancelled_at", "placed_at"),
     *("promised_from", "promised_to", "payment_hint"),
 )
-_OPENED = (
+_OPENED = Quick(
     select(
         _session.token_hash,
         _session.trust,
@@ -63,12 +63,12 @@ _SHIPMENT_COLUMNS = (
     *("id", "public_id", "carrier", "number", "status", "sub_status", "window_from", "window_to"),
     *("delivered_on", "heard_at", "error", "delay", "story", "created_at"),
 )
-_SHIPMENTS = (
+_SHIPMENTS = Quick(
     select(*(_shipment[name] for name in _SHIPMENT_COLUMNS))
     .where(_shipment.order_id == bindparam("order"), _shipment.direction == "outbound")
     .order_by(_shipment.id)
 )
-_LINES = (
+_LINES = Quick(
     select(
         _line.id, _line.sku, _line.title, _line.variant, _line.quantity, _line.returned_quantity, _line.tags,
         _line.picture, _line.ships, _packed.shipment_id, _packed.quantity.label("packed"),
@@ -77,12 +77,12 @@ _LINES = (
     .where(_line.order_id == bindparam("order"))
     .order_by(_line.position, _line.id)
 )  # fmt: skip
-_RETURNS = (
+_RETURNS = Quick(
     select(_case.public_id, _case.rma, _case.status, _case.deadline)
     .where(_case.order_id == bindparam("order"), _case.status != "draft")
     .order_by(_case.id.desc())
 )
-_ONE_SHIPMENT = (
+_ONE_SHIPMENT = Quick(
     select(
         _session.trust, _shipment.public_id, _shipment.carrier, _shipment.number, _shipment.status,
         _shipment.sub_status, _shipment.window_from, _shipment.window_to, _shipment.delivered_at, _shipment.delay,
@@ -105,7 +105,7 @@ class Opened:
 
 def reader_of_order(ask: Ask) -> Opened:
     """As access.shopper_of_order, for pages that only look: columns instead of rows, session and order in one read."""
-    found = ask.tx.connection().execute(_OPENED, _keys(ask)).all()
+    found = _OPENED.rows(ask.app.db, _keys(ask))
     if not found:
         raise SignIn("/?expired=1")
     row = max(found, key=_trust_of)
@@ -132,7 +132,7 @@ def mail_link(ask: Ask) -> Go:
 def reader_of_shipment(ask: Ask) -> Row[Any]:
     """The shipment in the path, for the session that opened its order; not found for everybody else."""
     keys = {**_keys(ask), "shipment": ask.path["shipment"]}
-    found: Sequence[Any] = ask.tx.connection().execute(_ONE_SHIPMENT, keys).all()
+    found = _ONE_SHIPMENT.rows(ask.app.db, keys)
     if not found:
         raise Refusal("not_found", 404)
     row: Row[Any] = max(found, key=_trust_of)
@@ -164,15 +164,15 @@ def shipment_json(ask: Ask) -> Data:
 
 def read_page(ask: Ask, order: Any) -> Page:
     """Everything else that the page shows, in two reads, or three when there are returns."""
-    connection, key = ask.tx.connection(), {"order": order.id}
-    shipments = connection.execute(_SHIPMENTS, key).all()
+    db, key = ask.app.db, {"order": order.id}
+    shipments = _SHIPMENTS.rows(db, key)
     lines: dict[int, Any] = {}
     packed: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for line in connection.execute(_LINES, key):
+    for line in _LINES.rows(db, key):
         lines.setdefault(line.id, line)
         if line.shipment_id is not None:
             packed[line.shipment_id].append((line.id, line.packed))
-    cases = connection.execute(_RETURNS, key).all() if order.has_returns else ()
+    cases = _RETURNS.rows(db, key) if order.has_returns else ()
     return Page(order, shipments, list(lines.values()), packed, cases, shelf_of(ask))
 
 
