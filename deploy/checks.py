@@ -5,10 +5,8 @@ With --write the documents are written instead.
 
 from __future__ import annotations
 
-import importlib
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,10 +29,9 @@ def settings_table() -> str:
 
 def carriers_page() -> str:
     """docs/carriers.md, made from what each adapter says about itself."""
-    from carriers.registry import all_carriers
+    from carriers.docs import page
 
-    render: Callable[..., str] = importlib.import_module("carriers.docs").render
-    return render(all_carriers())
+    return page()
 
 
 GENERATED = {"docs/settings.md": settings_table, "docs/carriers.md": carriers_page}
