@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -53,17 +52,37 @@ def test_every_crash_point_of_the_source_is_on_the_list() -> None:
     assert found == KNOWN
 
 
-def die(app: App, step: str, at: str) -> None:
-    """Runs one step in a process of its own that is killed at `at`."""
-    environment = os.environ | {
-        "DOORSTEP_DATABASE_URL": app.settings.database_url,
-        "DOORSTEP_SECRET_KEY": SECRET_KEY,
-        "DOORSTEP_TEST_CARRIERS": "true",
-        "DOORSTEP_CRASH": at,
-    }
-    command = [sys.executable, "-m", "tests.portal.tracking.victim", step]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (137, ""), done.stderr[-2000:]
+@pytest.fixture(scope="session")
+def victims() -> Iterator[subprocess.Popen[str]]:
+    """The fork server of tests.portal.tracking.victim."""
+    command = [sys.executable, "-m", "tests.portal.tracking.victim"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        yield server
+        assert server.stdin
+        server.stdin.close()
+
+
+Die = Callable[[str, str], None]
+
+
+@pytest.fixture
+def die(app: App, victims: subprocess.Popen[str]) -> Die:
+    """`die(step, at)` does one step in a process of its own that is killed at `at`."""
+
+    def run(step: str, at: str) -> None:
+        environment = {
+            "DOORSTEP_DATABASE_URL": app.settings.database_url,
+            "DOORSTEP_SECRET_KEY": SECRET_KEY,
+            "DOORSTEP_TEST_CARRIERS": "true",
+            "DOORSTEP_CRASH": at,
+        }
+        assert victims.stdin
+        assert victims.stdout
+        victims.stdin.write(orjson.dumps({"step": step, "environment": environment}).decode() + "\n")
+        victims.stdin.flush()
+        assert victims.stdout.readline() == "137\n"
+
+    return run
 
 
 def after_the_lease(clock: Clock) -> None:
@@ -91,17 +110,17 @@ def counts(app: App) -> dict[str, int]:
         return {t.__tablename__: len(tx.exec(select(t)).all()) for t in (Inbox, Scan, Outbox)}  # type: ignore[misc]
 
 
-def test_killed_before_the_commit_nothing_was_promised_and_nothing_is_there(app: App, world: World) -> None:
-    die(app, "receive", "inbox.before_commit")
+def test_killed_before_the_commit_nothing_was_promised_and_nothing_is_there(app: App, world: World, die: Die) -> None:
+    die("receive", "inbox.before_commit")
     assert counts(app)["inbox"] == 0
 
 
 def test_killed_after_the_commit_the_delivery_is_there_and_its_repeat_is_no_second(
-    app: App, world: World, clock: Clock
+    app: App, world: World, clock: Clock, die: Die
 ) -> None:
-    die(app, "receive", "inbox.after_commit")
+    die("receive", "inbox.after_commit")
     assert counts(app)["inbox"] == 1
-    die(app, "receive", "inbox.after_commit")
+    die("receive", "inbox.after_commit")
     assert counts(app)["inbox"] == 1
     after_the_lease(clock)
     assert drain(app) == 1
@@ -109,9 +128,11 @@ def test_killed_after_the_commit_the_delivery_is_there_and_its_repeat_is_no_seco
 
 
 @pytest.mark.parametrize("at", ["ingest.after_claim", "ingest.before_commit"])
-def test_killed_in_the_middle_of_ingest_the_row_falls_due_again(app: App, world: World, clock: Clock, at: str) -> None:
+def test_killed_in_the_middle_of_ingest_the_row_falls_due_again(
+    app: App, world: World, clock: Clock, die: Die, at: str
+) -> None:
     keep(app, world.connection, body([event("COL", clock.now)]))
-    die(app, "ingest", at)
+    die("ingest", at)
     assert counts(app) == {"inbox": 1, "scan": 0, "outbox": 0}
     assert drain(app) == 0
     after_the_lease(clock)
@@ -119,9 +140,9 @@ def test_killed_in_the_middle_of_ingest_the_row_falls_due_again(app: App, world:
     assert counts(app) == {"inbox": 1, "scan": 1, "outbox": 1}
 
 
-def test_killed_after_ingest_nothing_is_done_twice(app: App, world: World, clock: Clock) -> None:
+def test_killed_after_ingest_nothing_is_done_twice(app: App, world: World, clock: Clock, die: Die) -> None:
     keep(app, world.connection, body([event("COL", clock.now)]))
-    die(app, "ingest", "ingest.after_commit")
+    die("ingest", "ingest.after_commit")
     before = counts(app)
     assert before == {"inbox": 1, "scan": 1, "outbox": 1}
     clock.forward(timedelta(hours=2))
@@ -131,13 +152,13 @@ def test_killed_after_ingest_nothing_is_done_twice(app: App, world: World, clock
 
 @pytest.mark.parametrize("at", ["poll.after_claim", "poll.after_fetch", "poll.after_commit"])
 def test_killed_while_polling_the_parcels_are_asked_about_again_and_told_once(
-    app: App, world: World, clock: Clock, carrier: FakeServer, at: str
+    app: App, world: World, clock: Clock, carrier: FakeServer, die: Die, at: str
 ) -> None:
     connection = connect(app, base_url=carrier.url)
     with app.db.transaction() as tx:
         for row in tx.exec(select(Shipment)).all():
             row.connection_id, row.next_at = connection.id, clock.now
-    die(app, "poll", at)
+    die("poll", at)
     assert counts(app)["inbox"] == (1 if at == "poll.after_commit" else 0)
     assert poll(app) == 0
     after_the_lease(clock)

@@ -1,0 +1,145 @@
+"""The worker: ticks every job, survives their failures, stops when told, and tells when it last did what."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlmodel import select
+from structlog.testing import capture_logs
+
+from portal import worker as module
+from portal.app import App
+from portal.jobs.housekeeping import clean
+from portal.tables import AgentSession, ConnectionUse, Heartbeat, Hit, Inbox, ShopperSession
+from portal.work import Job, all_jobs
+from portal.worker import Ticker, run
+from tests.conftest import Clock
+from tests.portal.tracking.northpost import connect
+from tests.world import World
+
+
+def job(work: Callable[[App], int], **options: int) -> Job:
+    return Job("test", timedelta(milliseconds=20), work, **options)
+
+
+def beats(app: App) -> list[Heartbeat]:
+    with app.db.reading() as tx:
+        return list(tx.exec(select(Heartbeat)).all())
+
+
+def test_every_file_of_the_folder_is_a_job() -> None:
+    names = [job.name for job in all_jobs()]
+    assert {"ingest", "poll", "delays", "housekeeping", "send"} <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_a_tick_works_until_nothing_is_due_and_beats(app: App) -> None:
+    left = [3]
+
+    def work(_: App) -> int:
+        left[0] -= 1
+        return left[0]
+
+    Ticker(app, job(work), "w", threading.Event())()
+    assert left == [0]
+    (beat,) = beats(app)
+    assert (beat.job, beat.worker, beat.failures, beat.at) == ("test", "w", 0, app.now())
+
+
+def test_a_tick_ends_even_if_work_never_does(app: App) -> None:
+    calls = []
+    Ticker(app, job(lambda _: calls.append(1) or 1, rounds=5), "w", threading.Event())()
+    assert len(calls) == 5
+
+
+def test_a_job_that_fails_is_logged_and_tried_again(app: App) -> None:
+    def work(_: App) -> int:
+        raise ZeroDivisionError
+
+    ticker = Ticker(app, job(work), "w", threading.Event())
+    with capture_logs() as lines:
+        ticker()
+        ticker()
+    assert [line["event"] for line in lines] == ["job_failed", "job_failed"]
+    assert (ticker.failures, beats(app)) == (2, [])
+    ticker.job = job(lambda _: 0)
+    ticker()
+    assert beats(app)[0].failures == 2
+
+
+def test_told_to_stop_it_finishes_the_batch_in_hand_and_begins_no_other(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, begun, finished = threading.Event(), threading.Event(), []
+
+    def work(_: App) -> int:
+        begun.set()
+        stop.wait(10)
+        time.sleep(0.05)
+        finished.append(1)
+        return 1
+
+    monkeypatch.setattr(module, "all_jobs", lambda: [job(work)])
+    clean_stop: list[bool] = []
+    thread = threading.Thread(target=lambda: clean_stop.append(run(app, stop)))
+    thread.start()
+    assert begun.wait(10)
+    stop.set()
+    thread.join(10)
+    assert (clean_stop, finished) == ([True], [1])
+
+
+def test_a_batch_that_hangs_does_not_hold_up_the_stop(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    release, begun, stop = threading.Event(), threading.Event(), threading.Event()
+
+    def work(_: App) -> int:
+        begun.set()
+        release.wait(30)
+        return 0
+
+    monkeypatch.setattr(module, "all_jobs", lambda: [job(work)])
+    monkeypatch.setattr(module, "GRACE_SECONDS", 0.2)
+    clean_stop: list[bool] = []
+    thread = threading.Thread(target=lambda: clean_stop.append(run(app, stop)))
+    thread.start()
+    assert begun.wait(10)
+    stop.set()
+    thread.join(10)
+    release.set()
+    assert clean_stop == [False]
+
+
+def test_what_has_had_its_time_is_removed_and_the_rest_stays(app: App, world: World, clock: Clock) -> None:
+    connection = connect(app)
+    soon, past = clock.now + timedelta(hours=1), clock.now - timedelta(seconds=1)
+    day = int(clock.now.timestamp()) // 86400
+    with app.db.transaction() as tx:
+        for name, expires in (("old", past), ("new", soon)):
+            order = {"brand_id": world.juniper.id, "order_id": world.order.id, "trust": "email"}
+            tx.add(ShopperSession(token_hash=name, created_at=past, expires_at=expires, **order))
+            seen = {"created_at": past, "seen_at": past}
+            tx.add(AgentSession(token_hash=name, agent_id=world.kim.id or 0, expires_at=expires, **seen))
+            tx.add(Hit(key=name, period=1, expires_at=expires))
+        for name, age in (("old", 31), ("new", 29)):
+            tx.add(
+                Inbox(
+                    connection_id=connection.id or 0,
+                    carrier="northpost",
+                    via="hook",
+                    hook_key=name,
+                    body=b"",
+                    received_at=clock.now - timedelta(days=age),
+                )
+            )
+        for period in (day - 2, day):
+            tx.add(ConnectionUse(connection_id=connection.id or 0, period_seconds=86400, period=period, calls=1))
+    assert clean(app) == 5
+    assert clean(app) == 0
+    with app.db.reading() as tx:
+        assert [row.token_hash for row in tx.exec(select(ShopperSession))] == ["new"]
+        assert [row.hook_key for row in tx.exec(select(Inbox))] == ["new"]
+        assert [row.period for row in tx.exec(select(ConnectionUse))] == [day]
