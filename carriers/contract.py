@@ -187,7 +187,7 @@ class About:
     hook_trust: Trust = Trust.SIGNED
     time_rule: str = ""
     fields: Sequence[Field] = ()
-    hook_header_names: Sequence[str] = ()  # the only headers of a delivery that are kept
+    hook_header_names: Sequence[str] = ()  # what `verify` reads; kept with a signed delivery, never with a hint
     sources: Sequence[str] = ()
     gaps: Sequence[str] = ()
 

@@ -7,7 +7,7 @@ what happened is known even where the moment is not. A time of the wrong type (a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -19,7 +19,7 @@ from carriers.contract import Scan, ZoneFrom
 from carriers.errors import BadPayload
 
 MAX_DEPTH: Final = 64
-_SURPRISES = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
+SURPRISES: Final = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def reading(what: str) -> Iterator[None]:
     """Turns every surprise inside into BadPayload("<what>: ...")."""
     try:
         yield
-    except _SURPRISES as error:
+    except SURPRISES as error:
         detail = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise BadPayload(f"{what}: {detail[:200] or type(error).__name__}") from error
 
@@ -68,6 +68,24 @@ def _check_depth(value: Any) -> None:
         if not level:
             return
     raise BadPayload(f"the body is nested more than {MAX_DEPTH} deep")
+
+
+def each(value: object) -> Sequence[Mapping[str, Any]]:
+    """The objects of a list; nothing where the field is absent or null. Raises TypeError for anything else."""
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+        raise TypeError("a list of objects was expected")
+    return value
+
+
+def some(value: object) -> Mapping[str, Any]:
+    """An optional object; an empty one where the field is absent, null or empty text. Raises TypeError otherwise."""
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, dict):
+        raise TypeError("an object was expected")
+    return value
 
 
 def text(value: object, limit: int = 500) -> str:

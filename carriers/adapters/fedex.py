@@ -24,7 +24,7 @@ from carriers.contract import (
     Trust,
 )
 from carriers.errors import BadPayload, RateLimited
-from carriers.reading import as_object, oldest_first, reading, text, when
+from carriers.reading import SURPRISES, as_object, each, oldest_first, reading, some, text, when
 from carriers.signing import check_hmac, one_header
 from carriers.status import SUB_STATUSES, Status, status_of
 
@@ -105,6 +105,7 @@ CODES: Final[Mapping[str, str]] = {
 AMBIGUOUS: Final = frozenset({"CA", "IN", "RC", "SP"})
 DERIVED: Final[Mapping[str, str]] = {**CODES, "CA": "cancelled", "IN": "info_received.label_created"}
 
+UNREADABLE: Final = "unreadable"  # our word for one result of many, not a code of FedEx's
 NOT_FOUND: Final = frozenset({"TRACKING.TRACKINGNUMBER.NOTFOUND", "TRACKING.DATA.NOTFOUND"})
 _DELAYS = {"DD", "DE", "DY", "SE"}
 _OVER = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
@@ -207,7 +208,7 @@ class FedEx:
             if found is not None:
                 return _joined(found)
             if "errors" in answer:
-                return Answer(errors=tuple(_fault(e, None) for e in _each(answer["errors"])))
+                return Answer(errors=tuple(_fault(e, None) for e in each(answer["errors"])))
         raise _refusal(answer)
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
@@ -227,24 +228,6 @@ class FedEx:
         raise _refusal(event)
 
 
-def _each(value: object) -> Sequence[Mapping[str, Any]]:
-    """The objects of a list; nothing where the field is absent or null."""
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-        raise TypeError("a list of objects was expected")
-    return value
-
-
-def _some(value: object) -> Mapping[str, Any]:
-    """An optional object; an empty one where the field is absent, null or empty text."""
-    if value is None or value == "":
-        return {}
-    if not isinstance(value, dict):
-        raise TypeError("an object was expected")
-    return value
-
-
 def _fault(error: Mapping[str, Any], number: str | None) -> Fault:
     return Fault(number, text(error["code"]), text(error.get("message")))
 
@@ -254,44 +237,59 @@ def _results(answer: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any
 
     The number asked for is the one outside; results of the bare envelope are gathered by the number they name.
     """
-    output = _some(answer.get("output")) or answer
+    output = some(answer.get("output")) or answer
     if "completeTrackResults" in output:
         return [
-            (text(c.get("trackingNumber")), list(_each(c["trackResults"])))
-            for c in _each(output["completeTrackResults"])
+            (text(c.get("trackingNumber")), list(each(c["trackResults"]))) for c in each(output["completeTrackResults"])
         ]
     if "trackResults" in output:
         gathered: dict[str, list[Mapping[str, Any]]] = {}
-        for result in _each(output["trackResults"]):
+        for result in each(output["trackResults"]):
             gathered.setdefault(_number(result, required=True), []).append(result)
         return list(gathered.items())
     return None
 
 
 def _joined(found: Iterable[tuple[str, Sequence[Mapping[str, Any]]]]) -> Answer:
-    parcels: list[Parcel] = []
+    """One answer of all numbers. A result that cannot be read is its own number's fault and no reason to lose the other
+    29; only when none can be read is the body not understood."""
+    read: list[Answer] = []
+    broken: list[tuple[str, Exception]] = []
+    for number, results in found:
+        try:
+            read.append(_one(number, results))
+        except SURPRISES as error:
+            broken.append((number, error))
+    if broken and not read:
+        raise broken[0][1]
+    faults = (Fault(number or None, UNREADABLE, "a result that we cannot read") for number, _ in broken)
+    return Answer(
+        parcels=tuple(p for answer in read for p in answer.parcels),
+        not_found=tuple(dict.fromkeys(n for answer in read for n in answer.not_found)),
+        errors=(*(e for answer in read for e in answer.errors), *faults),
+    )
+
+
+def _one(number: str, results: Sequence[Mapping[str, Any]]) -> Answer:
+    told = [result for result in results if _tells(result)]
+    parcels = (_parcel(max(told, key=_age), number),) if told else ()
     not_found: list[str] = []
     errors: list[Fault] = []
-    for number, results in found:
-        told = [result for result in results if _tells(result)]
-        if told:
-            newest = max(told, key=_age)
-            parcels.append(_parcel(newest, number))
-        faults = [_fault(_some(r["error"]), number or _number(r) or None) for r in results if _some(r.get("error"))]
-        for fault in dict.fromkeys(faults):
-            if fault.code not in NOT_FOUND or not fault.number:
-                errors.append(fault)
-            elif not told:
-                not_found.append(fault.number)
-    return Answer(tuple(parcels), tuple(dict.fromkeys(not_found)), tuple(errors))
+    faults = [_fault(some(r["error"]), number or _number(r) or None) for r in results if some(r.get("error"))]
+    for fault in dict.fromkeys(faults):
+        if fault.code not in NOT_FOUND or not fault.number:
+            errors.append(fault)
+        elif not told:
+            not_found.append(fault.number)
+    return Answer(parcels, tuple(dict.fromkeys(not_found)), tuple(errors))
 
 
 def _tells(result: Mapping[str, Any]) -> bool:
     """Whether a result says anything about a parcel. A number without a parcel has an error and nothing else."""
     return bool(
-        _each(result.get("scanEvents"))
-        or _some(result.get("latestStatusDetail"))
-        or any(_some(_some(result.get(name)).get("window")) for name in _WINDOWS)
+        each(result.get("scanEvents"))
+        or some(result.get("latestStatusDetail"))
+        or any(some(some(result.get(name)).get("window")) for name in _WINDOWS)
     )
 
 
@@ -301,27 +299,27 @@ def _age(result: Mapping[str, Any]) -> tuple[str, str, str]:
     The ids come in several lengths and cannot be compared alone.
     """
     shipped = max(
-        (when(d.get("dateTime")).local[:10] for d in _each(result.get("dateAndTimes")) if d.get("type") in _SHIPPED),
+        (when(d.get("dateTime")).local[:10] for d in each(result.get("dateAndTimes")) if d.get("type") in _SHIPPED),
         default="",
     )
-    scanned = max((when(e.get("date")).local for e in _each(result.get("scanEvents"))), default="")
-    unique = text(_some(result.get("trackingNumberInfo")).get("trackingNumberUniqueId"))
+    scanned = max((when(e.get("date")).local for e in each(result.get("scanEvents"))), default="")
+    unique = text(some(result.get("trackingNumberInfo")).get("trackingNumberUniqueId"))
     return shipped or scanned[:10], scanned, unique
 
 
 def _number(result: Mapping[str, Any], *, required: bool = False) -> str:
     """The number that a result names itself. An answer to a poll may leave it out, a webhook may not."""
-    number = text(_some(result.get("trackingNumberInfo")).get("trackingNumber"))
+    number = text(some(result.get("trackingNumberInfo")).get("trackingNumber"))
     if required and not number:
         raise ValueError("a result without a tracking number")
     return number
 
 
 def _parcel(result: Mapping[str, Any], number: str) -> Parcel:
-    scans = oldest_first((_scan(e) for e in _each(result.get("scanEvents"))), newest_first=True)
-    latest = _some(result.get("latestStatusDetail"))
+    scans = oldest_first((_scan(e) for e in each(result.get("scanEvents"))), newest_first=True)
+    latest = some(result.get("latestStatusDetail"))
     status, sub_status = _mapped(
-        text(latest.get("code")), text(latest.get("derivedCode")), _some(latest.get("delayDetail"))
+        text(latest.get("code")), text(latest.get("derivedCode")), some(latest.get("delayDetail"))
     )
     if status is None:
         status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
@@ -333,18 +331,18 @@ def _parcel(result: Mapping[str, Any], number: str) -> Parcel:
         sub_status=sub_status,
         delivered_at=_delivered_at(dates, scans, status),
         estimated=None if status in _OVER else _estimate(result, dates),
-        service=text(_some(result.get("serviceDetail")).get("description")),
-        is_return=bool(_some(result.get("returnDetail"))),
+        service=text(some(result.get("serviceDetail")).get("description")),
+        is_return=bool(some(result.get("returnDetail"))),
     )
 
 
 def _scan(event: Mapping[str, Any]) -> Scan:
     """One scan event. The code is FedEx's `eventType`; the text is both its description and what went wrong."""
     code = text(event.get("eventType")) or text(event.get("derivedStatusCode"))
-    status, sub_status = _mapped(code, text(event.get("derivedStatusCode")), _some(event.get("delayDetail")))
+    status, sub_status = _mapped(code, text(event.get("derivedStatusCode")), some(event.get("delayDetail")))
     moment = when(event.get("date"))
     words = (text(event.get("eventDescription")), text(event.get("exceptionDescription")))
-    location = _some(event.get("scanLocation"))
+    location = some(event.get("scanLocation"))
     return Scan(
         at=moment.at,
         local=moment.local,
@@ -377,7 +375,7 @@ def _mapped(code: str, derived: str, delay: Mapping[str, Any]) -> tuple[Status |
 
 
 def _dates(result: Mapping[str, Any]) -> dict[str, str]:
-    return {text(d.get("type")): text(d.get("dateTime")) for d in _each(result.get("dateAndTimes"))}
+    return {text(d.get("type")): text(d.get("dateTime")) for d in each(result.get("dateAndTimes"))}
 
 
 def _delivered_at(dates: Mapping[str, str], scans: Sequence[Scan], status: Status | None) -> datetime | None:
@@ -401,7 +399,7 @@ def _moment(value: str | None) -> date | datetime | None:
 
 def _estimate(result: Mapping[str, Any], dates: Mapping[str, str]) -> Estimate | None:
     """The estimated window, else ESTIMATED_DELIVERY, else the usual transit time of the service."""
-    window, usual = (_some(_some(result.get(name)).get("window")) for name in _WINDOWS)
+    window, usual = (some(some(result.get(name)).get("window")) for name in _WINDOWS)
     return (
         _span(window.get("begins"), window.get("ends"), _WINDOWS[0])
         or _span(dates.get("ESTIMATED_DELIVERY"), None, "ESTIMATED_DELIVERY")

@@ -26,7 +26,18 @@ from carriers.contract import (
     ZoneFrom,
 )
 from carriers.errors import BadPayload
-from carriers.reading import When, as_object, local_with_offset, offset_of, offset_text, oldest_first, reading, text
+from carriers.reading import (
+    When,
+    as_object,
+    each,
+    local_with_offset,
+    offset_of,
+    offset_text,
+    oldest_first,
+    reading,
+    some,
+    text,
+)
 from carriers.signing import check_shared_text, one_header
 from carriers.status import SUB_STATUSES, Status, status_of
 
@@ -226,6 +237,7 @@ class Ups:
             "Where they are missing, or where no offset explains the difference, `gmtOffset` counts, written -05:00 or "
             "-04.00; without it the time stays local without a zone."
         ),
+        hook_header_names=("credential",),
         fields=(
             Field("client_id", "Client ID", "From the app that you made at developer.ups.com."),
             Field("client_secret", "Client secret", secret=True),
@@ -239,7 +251,6 @@ class Ups:
             Field("account", "Account number", "Six characters; only if UPS asks for it.", required=False),
             Field("environment", "Environment", "live or sandbox", required=False, default="live"),
         ),
-        hook_header_names=("credential",),
         sources=(
             "UPS OpenAPI documents Tracking.yaml, OAuthClientCredentials.yaml and UPSTrackAlert.yaml, "
             "github.com/UPS-API/api-documentation, 2025-08 and 2026-07",
@@ -283,10 +294,10 @@ class Ups:
         with reading("ups track"):
             answer = as_object(body)
             if "trackResponse" in answer:
-                return _joined(_shipment(s) for s in _each(answer["trackResponse"]["shipment"]))
+                return _joined(_shipment(s) for s in each(answer["trackResponse"]["shipment"]))
             if "response" in answer or "errors" in answer:
                 errors = answer.get("response", answer)["errors"]
-                return Answer(errors=tuple(_fault(e, None) for e in _each(errors)))
+                return Answer(errors=tuple(_fault(e, None) for e in each(errors)))
         raise _refusal(answer, "trackResponse")
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
@@ -304,24 +315,6 @@ class Ups:
         raise _refusal(event, "activityStatus")
 
 
-def _each(value: object) -> Sequence[Mapping[str, Any]]:
-    """The objects of a list; nothing where the field is absent or null."""
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-        raise TypeError("a list of objects was expected")
-    return value
-
-
-def _some(value: object) -> Mapping[str, Any]:
-    """An optional object; an empty one where the field is absent, null or empty text."""
-    if value is None or value == "":
-        return {}
-    if not isinstance(value, dict):
-        raise TypeError("an object was expected")
-    return value
-
-
 def _joined(answers: Iterable[Answer]) -> Answer:
     found = list(answers)
     return Answer(
@@ -334,10 +327,10 @@ def _joined(answers: Iterable[Answer]) -> Answer:
 def _shipment(shipment: Mapping[str, Any]) -> Answer:
     """Every package of one shipment. Warnings beside packages are kept; TW0001 without any is "not found"."""
     number = text(shipment.get("inquiryNumber"))
-    packages = _each(shipment.get("package"))
+    packages = each(shipment.get("package"))
     alone = number if len(packages) == 1 else ""  # one of several is not the one that was asked for
     parcels = tuple(_package(p, text(p.get("trackingNumber")) or alone) for p in packages)
-    warnings = [_fault(w, number or None) for w in _each(shipment.get("warnings"))]
+    warnings = [_fault(w, number or None) for w in each(shipment.get("warnings"))]
     unknown = bool(number) and not parcels and any(w.code == NOT_FOUND for w in warnings)
     return Answer(
         parcels=parcels,
@@ -353,11 +346,11 @@ def _fault(error: Mapping[str, Any], number: str | None) -> Fault:
 def _package(package: Mapping[str, Any], number: str) -> Parcel:
     if not number:
         raise ValueError("a package without a tracking number")
-    scans = oldest_first((_activity(a) for a in _each(package.get("activity"))), newest_first=True)
-    status, sub_status = _latest(scans) or _current(_some(package.get("currentStatus")))
-    dates = {text(d.get("type")): text(d.get("date")) for d in _each(package.get("deliveryDate"))}
+    scans = oldest_first((_activity(a) for a in each(package.get("activity"))), newest_first=True)
+    status, sub_status = _latest(scans) or _current(some(package.get("currentStatus")))
+    dates = {text(d.get("type")): text(d.get("date")) for d in each(package.get("deliveryDate"))}
     day = next(((kind, dates[kind]) for kind in ("RDD", "SDD") if dates.get(kind)), ("", ""))
-    slot = _some(package.get("deliveryTime"))
+    slot = some(package.get("deliveryTime"))
     window = (slot.get("startTime"), slot.get("endTime")) if text(slot.get("type")) in _WINDOWS else (None, None)
     return Parcel(
         number=number,
@@ -366,14 +359,14 @@ def _package(package: Mapping[str, Any], number: str) -> Parcel:
         sub_status=sub_status,
         delivered_at=_delivered_at(scans, status),
         estimated=None if status in _OVER else _estimate(day[1], window, scans, day[0]),
-        service=text(_some(package.get("service")).get("description")),
+        service=text(some(package.get("service")).get("description")),
     )
 
 
 def _activity(activity: Mapping[str, Any]) -> Scan:
-    status = _some(activity.get("status"))
-    location = _some(activity.get("location"))
-    address = _some(location.get("address"))
+    status = some(activity.get("status"))
+    location = some(activity.get("location"))
+    address = some(location.get("address"))
     return _scan(
         _when(activity, ("date", "time", "gmtDate", "gmtTime")),
         text(status.get("code")),
@@ -390,8 +383,8 @@ def _activity(activity: Mapping[str, Any]) -> Scan:
 
 def _alert(event: Mapping[str, Any]) -> Answer:
     """A Track Alert event: one parcel with one scan, in the words and times of the same activity when polled."""
-    status = _some(event["activityStatus"])
-    location = _some(event.get("activityLocation"))
+    status = some(event["activityStatus"])
+    location = some(event.get("activityLocation"))
     scan = _scan(
         _when(event, ("localActivityDate", "localActivityTime", "gmtActivityDate", "gmtActivityTime")),
         text(status.get("code")),

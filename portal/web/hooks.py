@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from carriers.contract import Carrier, Hook, Hooked
+from carriers.contract import Carrier, Hook, Hooked, Trust
 from carriers.errors import BadSignature
 from carriers.registry import all_carriers
 from portal.app import App
@@ -211,7 +211,9 @@ class Hooks:
         rate = self._rate(row.config)
         old = before.get(row.hook_token)
         bucket = old.bucket if old and old.bucket.rate == rate else Bucket(rate, rate, time.monotonic())
-        names = frozenset(name.lower() for name in carrier.about.hook_header_names)
+        # The header of a hint is the shared secret itself; a signature gives nothing away.
+        is_signed = carrier.about.hook_trust is Trust.SIGNED
+        names = frozenset(name.lower() for name in carrier.about.hook_header_names if is_signed)
         return row.hook_token, Known(int(row.id or 0), row.carrier, carrier, secret, names, bucket)
 
     def _rate(self, config: dict[str, Any]) -> float:

@@ -324,3 +324,16 @@ def test_another_body_is_refused_by_its_name(body: object, named: str) -> None:
 def test_every_mapped_code_is_a_word_of_the_vocabulary() -> None:
     for word in DERIVED.values():
         assert (status_of(word) if word in SUB_STATUSES else Status(word)) in Status
+
+
+def test_one_result_that_cannot_be_read_does_not_lose_the_others() -> None:
+    good = {
+        "trackingNumber": "111111111111",
+        "trackResults": [{"latestStatusDetail": {"code": "IT"}, "scanEvents": []}],
+    }
+    bad = {"trackingNumber": "222222222222", "trackResults": [{"scanEvents": [{"date": ["not", "a", "time"]}]}]}
+    answer = CARRIER.parse(json.dumps({"output": {"completeTrackResults": [bad, good]}}).encode())
+    assert [parcel.number for parcel in answer.parcels] == ["111111111111"]
+    assert [(fault.number, fault.code) for fault in answer.errors] == [("222222222222", "unreadable")]
+    with pytest.raises(BadPayload):
+        CARRIER.parse(json.dumps({"output": {"completeTrackResults": [bad]}}).encode())
