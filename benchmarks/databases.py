@@ -1,4 +1,4 @@
-"""Databases to measure on: a migrated SQLite file, and a private PostgreSQL cluster that keeps its promises (fsync on)."""
+"""Databases to measure on: a migrated SQLite file, and a private PostgreSQL cluster with fsync on."""
 
 from __future__ import annotations
 

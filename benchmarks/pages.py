@@ -121,7 +121,7 @@ def _statements(is_postgres: bool, story: str, now: datetime, orders: int) -> di
     series = (
         f"generate_series(1, {orders}) AS n(i)"
         if is_postgres
-        else f"(WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < {orders}) SELECT i FROM c) AS n"
+        else f"(WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < {orders}) SELECT i FROM c) n"
     )
     at, day = f"'{now:%Y-%m-%d %H:%M:%S.%f}{'+00' if is_postgres else ''}'", f"'{date.today()}'"  # noqa: DTZ011
     true, false = ("true", "false") if is_postgres else ("1", "0")
@@ -164,7 +164,8 @@ def _sessions(db: Database, orders: int, now: datetime) -> list[tuple[str, str, 
             token = hashlib.sha256(f"bench {i}".encode()).hexdigest()
             tx.connection().exec_driver_sql(
                 "INSERT INTO shopper_session (token_hash, brand_id, order_id, trust, created_at, expires_at) VALUES "
-                f"('{hashlib.sha256(token.encode()).hexdigest()}', 1, {i}, 'email', '{now}', '{now + timedelta(days=9)}')"
+                f"('{hashlib.sha256(token.encode()).hexdigest()}', 1, {i}, 'email', '{now}', "
+                f"'{now + timedelta(days=9)}')"
             )
             made.append((f"o{i}", f"p{i}", token))
     return made

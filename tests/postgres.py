@@ -22,7 +22,7 @@ class NoPostgres(Exception):
 def private_cluster(*, durable: bool = False, preload: Path | None = None) -> Iterator[str]:
     """Starts a cluster and yields a URL prefix that lacks only the database name. Raises NoPostgres with the reason.
 
-    `durable` keeps fsync on, for benchmarks; tests of logic do not need the disk. `preload` is a library for the server.
+    `durable` keeps fsync on, for benchmarks; tests of logic do not need the disk. `preload`: a library for the server.
     """
     binaries = find_binaries()
     home = Path(tempfile.mkdtemp(prefix="pg"))

@@ -1,4 +1,4 @@
-"""Labels: bought once, drawn, told, given back; whatever fails in between. Against the simulated carrier's real server."""
+"""Labels: bought once, drawn, told, given back, whatever fails in between; against the simulated carrier's server."""
 
 from __future__ import annotations
 

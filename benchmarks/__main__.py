@@ -1,0 +1,84 @@
+"""`make bench`: runs every benchmark, prints the figures beside what they should be, keeps them in bench-results/.
+
+python -m benchmarks [webhooks pages claims startup]
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import claims, machine, pages, startup, webhooks
+from portal.db import sqlite_module
+
+RESULTS = Path(__file__).resolve().parents[1] / "bench-results"
+ALL: dict[str, Callable[[], dict[str, Any]]] = {
+    "webhooks": webhooks.main,
+    "claims": claims.main,
+    "startup": startup.main,
+    "pages": pages.main,
+}
+
+
+def main(names: list[str]) -> None:
+    """Runs the named benchmarks, or all."""
+    unknown = sorted(set(names) - set(ALL))
+    if unknown:
+        sys.exit(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(ALL)}")
+    results: dict[str, Any] = {"machine": _machine()}
+    print(json.dumps(results["machine"], indent=2), flush=True)
+    for name in names or ALL:
+        print(f"{name} ...", flush=True)
+        results[name] = ALL[name]()
+        for line in _lines(name, results[name]):
+            print(line, flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json").write_text(json.dumps(results, indent=2))
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "sqlite": sqlite_module().sqlite_version,
+        "system_sqlite": sqlite3.sqlite_version,
+        "fsyncs_per_second": round(machine.fsyncs_per_second()),
+        "two_processes_do": round(machine.cpu_scaling(), 2),
+    }
+
+
+def _lines(name: str, result: dict[str, Any]) -> Iterator[str]:
+    """Markdown rows: what, figure, goal, whether it is met."""
+    if name == "webhooks":
+        for where, found in result.items():
+            yield _row(f"{where}: webhooks, of the harmonic limit", found["of_limit"], 0.7)
+            yield _row(f"{where}: webhooks, times one ORM transaction each", found["times_orm"], 5)
+    if name == "claims":
+        for where, found in result.items():
+            yield _row(f"{where}: claims by two workers, of bare SQL", found["of_bare"], 0.5)
+            yield _row(f"{where}: rows claimed twice", found["claimed_twice"], 0, at_most=True)
+    if name == "startup":
+        yield _row("start-up, times the bare imports", result["of_bare"], 1.2, at_most=True)
+        yield _row("resident MB after 10,000 requests", result["resident_mb"], 150, at_most=True)
+        yield _row("WeasyPrint in the web process", int(result["weasyprint_imported"]), 0, at_most=True)
+    if name == "pages":
+        for where, found in result.items():
+            goal = 0.55 if where == "SQLite" else 0.4
+            yield _row(f"{where}: order page, of its template alone", found["page_of_template"], goal)
+            yield _row(f"{where}: one shipment as JSON, times Karrio's {pages.KARRIO_PER_SECOND}/s",
+                       found["json_times_karrio"], 10)  # fmt: skip
+
+
+def _row(what: str, figure: float, goal: float, *, at_most: bool = False) -> str:
+    is_met = figure <= goal if at_most else figure >= goal
+    sign = "at most" if at_most else "at least"
+    return f"| {what} | {figure:.2f} | {sign} {goal:g} | {'met' if is_met else 'MISSED'} |"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
