@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from ipaddress import IPv6Address, ip_address
+from math import ceil
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -156,7 +157,7 @@ def _period(now: datetime) -> int:
 
 def _seconds_left(now: datetime) -> int:
     seconds = PERIOD.total_seconds()
-    return int(seconds - now.timestamp() % seconds) + 1
+    return ceil(seconds - now.timestamp() % seconds)
 
 
 def _count(tx: Session, key: str, now: datetime) -> int:

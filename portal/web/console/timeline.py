@@ -36,7 +36,8 @@ def timeline(ask: Ask, show: Show, order: Order, path: str) -> dict[str, Any]:
     entries = _entries(ask, show, order)
     if chosen in kinds:
         entries = [entry for entry in entries if entry.kind == chosen]
-    entries.sort(key=lambda entry: entry.at, reverse=True)
+    # Of two acts of one moment the later row is the later act: turned round first, because sorting keeps their order.
+    entries = sorted(reversed(entries), key=lambda entry: entry.at, reverse=True)
     shown = entries if "all" in ask.query else entries[:SHOWN]
     return {
         "filters": [
