@@ -1,5 +1,6 @@
 """Dates, times and money as people write them, by locale. Every function is pure and remembers what it made."""
 
+from copy import copy
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -74,10 +75,11 @@ def money(minor: int, currency: str, locale: str) -> str:
     except MoneyError:
         places = 2
     place = locale_of(locale)
-    text = place.currency_formats["standard"].apply(
-        Decimal(minor).scaleb(-places), place, currency=currency, currency_digits=False, force_frac=(places, places)
-    )
-    return str(text).replace("-", MINUS)
+    pattern = copy(place.currency_formats["standard"])
+    # The pattern's own two places are no currency's; CLDR's digits differ from ISO 4217 for some.
+    pattern.frac_prec = (places, places)
+    amount = Decimal(minor).scaleb(-places)
+    return str(pattern.apply(amount, place, currency=currency, currency_digits=False)).replace("-", MINUS)
 
 
 def age(then: datetime, now: datetime) -> tuple[str, int]:
