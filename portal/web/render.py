@@ -34,7 +34,7 @@ class Renderer:
 
     def page(self, template: str, values: Mapping[str, Any], *, site: Brand | None, ask: Ask | None) -> str:
         """An HTML page: the page's values, and what every page has (brand, language, form token)."""
-        locale = site.locale if site else "en"
+        locale = site.locale.replace("_", "-") if site else "en"  # HTML spells it with a hyphen
         common = {
             "brand": site,
             "lang": locale,

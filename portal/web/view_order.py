@@ -31,6 +31,8 @@ _ENDED = frozenset({"delivered", "returned", "cancelled"})
 # A window was reckoned before these; showing it beside them would promise what nobody knows.
 _DATELESS = _ENDED | {"exception", "available_for_pickup", "returning", "expired"}
 _OPEN_RETURN = frozenset({"requested", "info_needed", "approved", "label_issued", "in_transit", "partially_received"})
+# Stopped, but coming all the same: the new date matters more than the word for it.
+_HELD_UP = frozenset({"exception.weather", "exception.capacity", "exception.misrouted"})
 _STEPS = len(words.MILESTONES)
 
 
@@ -205,6 +207,8 @@ def _lead_words(told: _Told, row: Any, is_one_of_many: bool) -> dict[str, Any]:
         "over": told.say("One of your parcels") if is_one_of_many else "",
     }
     parcel_is = told.say("One parcel is") if is_one_of_many else told.say("Your parcel is")
+    if row.sub_status in _HELD_UP and when and row.window_to >= told.today:
+        return sure | _late_words(told, row, when)
     if row.status in {"exception", "available_for_pickup", "attempt_failed", "returning", "expired"}:
         big = told.say("Lost on the way") if row.sub_status == "exception.lost" else told.say(shown.chip)
         advice = told.say(words.advice(row.sub_status, row.status))
@@ -404,6 +408,8 @@ def _proof(told: _Told, row: Any) -> str:
         return ""
     by = pod.get("by") if told.trust != "status" else ""
     place = pod.get("place") or ""
+    if place == ((row.story.get("latest") or {}).get("place") or ""):
+        place = ""  # the line above says it already
     if by:
         return f"{place}. {told.say('Received by %s') % by}" if place else told.say("Received by %s") % by
     return str(place)

@@ -5,10 +5,10 @@ from functools import lru_cache
 import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
-from sqlmodel import select
+from sqlmodel import col, func, select
 
 from portal.refusal import Refusal
-from portal.tables import HowTo
+from portal.tables import Brand, HowTo
 from portal.web.access import nobody
 from portal.web.answers import View
 from portal.web.edge import Ask, page
@@ -21,12 +21,18 @@ ATTRIBUTES = {"a": {"href", "title"}, "img": {"src", "alt", "title"}, "ol": {"st
 @page("GET", "/how-to/{slug}", who=nobody)
 def howto(ask: Ask) -> View:
     """One article in the brand's language."""
-    wanted = HowTo.brand_id == ask.brand.id, HowTo.slug == ask.path["slug"], HowTo.locale == ask.brand.locale
-    article = ask.tx.exec(select(HowTo).where(*wanted)).first()
+    wanted = HowTo.brand_id == ask.brand.id, HowTo.slug == ask.path["slug"], col(HowTo.locale).in_(spoken(ask.brand))
+    most_local_first = func.length(HowTo.locale).desc()
+    article = ask.tx.exec(select(HowTo).where(*wanted).order_by(most_local_first)).first()
     if article is None:
         raise Refusal("not_found", 404)
     values = {"article": article, "body": render(article.markdown)}
     return shop_view(ask, "pages/howto.html", values)
+
+
+def spoken(brand: Brand) -> set[str]:
+    """The languages an article for this brand may be in: its locale, and the locale's language."""
+    return {brand.locale, brand.locale.replace("-", "_").partition("_")[0]}
 
 
 @lru_cache(256)

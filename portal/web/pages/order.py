@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Row, bindparam, exists, select
+from sqlalchemy import Row, bindparam, exists, func, select
 from sqlmodel import SQLModel
 
 from portal.db import Database
@@ -20,6 +20,7 @@ from portal.tables import HowTo, Order, OrderLine, ReturnCase, Shipment, Shipmen
 from portal.web.access import MAX_OPEN_ORDERS, Trust, open_tokens, shopper_of_order
 from portal.web.answers import Data, Go, SignIn, View
 from portal.web.edge import Ask, page
+from portal.web.pages.howto import spoken
 from portal.web.pages.lookup import mail_link_to
 from portal.web.view_frame import shop_view
 from portal.web.view_order import Page, Shelf, view
@@ -193,9 +194,11 @@ def shelf_of(ask: Ask) -> Shelf:
 def _read_shelf(ask: Ask) -> Shelf:
     articles = _table(HowTo).c
     columns = (articles.slug, articles.title, articles.summary, articles.minutes, articles.skus, articles.tags)
-    mine = select(*columns).where(articles.brand_id == ask.brand.id, articles.locale == ask.brand.locale)
-    rows = ask.tx.connection().execute(mine.order_by(articles.position, articles.id)).mappings()
-    howtos = tuple({**row, "skus": frozenset(row["skus"]), "tags": frozenset(row["tags"])} for row in rows)
+    mine = select(*columns).where(articles.brand_id == ask.brand.id, articles.locale.in_(spoken(ask.brand)))
+    # A regional article after the general one of the same name, so that it takes its place.
+    rows = ask.tx.connection().execute(mine.order_by(func.length(articles.locale), articles.position, articles.id))
+    by_slug = {row["slug"]: row for row in rows.mappings()}
+    howtos = tuple({**row, "skus": frozenset(row["skus"]), "tags": frozenset(row["tags"])} for row in by_slug.values())
     policy, _ = load_policy(ask.tx, ask.brand)
     days = [clause.facts["days"] for clause in explain(policy) if clause.code == "window_days"]
     return Shelf(howtos, int(days[0]) if days else None)
