@@ -77,6 +77,7 @@ def _plain(pages: Environment) -> Environment:
     return found
 
 
+@lru_cache(512)
 def _style(plain: Environment, name: str, look: Look) -> Markup:
     """CSS made of solved colours, numbers and font lists of ours alone: nothing in it comes from a request."""
     return Markup(plain.get_template(f"mail/{name}.css").render(look=look, c=look.c, dark=look.dark))  # noqa: S704

@@ -11,9 +11,12 @@ from portal.web.theme import FONT_PAIRS, Colours, Tokens, derive, tokens_of
 _LARGEST_RADIUS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Look:
-    """What the mail templates paint with. `c` are the brand's colours, `dark` those for a dark reader, by name."""
+    """What the mail templates paint with: one object per distinct theme and process.
+
+    `c` are the brand's colours, `dark` those for a dark reader, by name.
+    """
 
     c: Colours
     dark: Colours
