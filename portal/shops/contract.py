@@ -21,8 +21,8 @@ CANCELLED = "cancelled"
 MAX_LINES = 1000
 MAX_PARCELS = 200
 MAX_QUANTITY = 100_000
-# A column of 32 bits holds it, and no shop that sends parcels sells one order for more.
-MAX_MINOR = 2**31 - 1
+# Ten million million of a currency with two places: more is a slip of the export, not a sale.
+MAX_MINOR = 10**15
 
 
 class Unreadable(ValueError):

@@ -36,14 +36,14 @@ class Order(SQLModel, table=True):
         default_factory=dict, sa_type=Json, description="fields of carriers.address.Address"
     )
     currency: str
-    items_minor: int = Field(default=0, description="sum of line prices before discounts")
-    discount_minor: int = Field(default=0, description="all discounts, as a positive number")
-    shipping_minor: int = 0
-    tax_minor: int = 0
+    items_minor: int = Field(default=0, sa_type=BigInt, description="sum of line prices before discounts")
+    discount_minor: int = Field(default=0, sa_type=BigInt, description="all discounts, as a positive number")
+    shipping_minor: int = Field(default=0, sa_type=BigInt)
+    tax_minor: int = Field(default=0, sa_type=BigInt)
     tax_included: bool = Field(default=False, description="line prices contain the tax")
-    total_minor: int = 0
-    captured_minor: int = Field(default=0, description="what was really paid")
-    refunded_minor: int = Field(default=0, description="guarded: never above captured_minor")
+    total_minor: int = Field(default=0, sa_type=BigInt)
+    captured_minor: int = Field(default=0, sa_type=BigInt, description="what was really paid")
+    refunded_minor: int = Field(default=0, sa_type=BigInt, description="guarded: never above captured_minor")
     stage: str = "placed"
     cancelled_at: datetime | None = None
     placed_at: datetime
@@ -79,9 +79,9 @@ class OrderLine(SQLModel, table=True):
     returned_quantity: int = Field(
         default=0, description="units in returns not rejected, cancelled or expired; guarded"
     )
-    unit_price_minor: int
-    discount_minor: int = 0
-    tax_minor: int = 0
+    unit_price_minor: int = Field(sa_type=BigInt)
+    discount_minor: int = Field(default=0, sa_type=BigInt)
+    tax_minor: int = Field(default=0, sa_type=BigInt)
     grams: int | None = None
     tags: list[str] = Field(default_factory=list, sa_type=Json)
     category: str = ""
@@ -101,7 +101,7 @@ class Product(SQLModel, table=True):
     group_key: str = ""
     title: str
     variant: str = ""
-    price_minor: int
+    price_minor: int = Field(sa_type=BigInt)
     currency: str
     stock: int | None = Field(default=None, description="None: not counted")
     tags: list[str] = Field(default_factory=list, sa_type=Json)

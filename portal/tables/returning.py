@@ -36,7 +36,7 @@ class ReturnCase(SQLModel, table=True):
     plan: dict[str, Any] = Field(
         default_factory=dict, sa_type=Json, description="refund lines as shown; done as stored"
     )
-    refund_minor: int = 0
+    refund_minor: int = Field(default=0, sa_type=BigInt)
     credit_code: str = ""
     money_state: str = "none"
     exchange_state: str = ""
@@ -63,7 +63,7 @@ class ReturnItem(SQLModel, table=True):
     comment: str = ""
     state: str = "requested"
     exchange_sku: str = ""
-    refund_minor: int = 0
+    refund_minor: int = Field(default=0, sa_type=BigInt)
 
 
 class Label(Work, table=True):
@@ -86,7 +86,7 @@ class Label(Work, table=True):
     format: str = ""
     body: bytes = Field(default=b"", sa_type=LargeBinary)
     pdf: bytes = Field(default=b"", sa_type=LargeBinary)
-    cost_minor: int | None = None
+    cost_minor: int | None = Field(default=None, sa_type=BigInt)
     currency: str = ""
     voidable_until: datetime | None = None
     bought_at: datetime | None = None
@@ -105,7 +105,7 @@ class Refund(SQLModel, table=True):
     order_id: int = Field(sa_type=BigInt, foreign_key="shop_order.id", index=True)
     return_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="return_case.id", index=True)
     key: str = Field(unique=True)
-    amount_minor: int
+    amount_minor: int = Field(sa_type=BigInt)
     currency: str
     method: str = Field(description="original or store_credit")
     state: str = Field(default="submitted", description="submitted, settled, failed")
