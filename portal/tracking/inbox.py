@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Final
 
 import orjson
@@ -52,12 +53,18 @@ Waiter = tuple[HookRow, "asyncio.Future[None]"]
 
 
 class Writer:
-    """The group commit. Build it, `start()` it, `await put(row)` from any event loop, `close()` it."""
+    """The group commit. Build it, `start()` it, `await put(row)` from one event loop, `close()` it.
+
+    While one batch is being written the next one gathers in the event loop. The thread is woken once per batch, so the
+    two do not fight over the interpreter lock.
+    """
 
     def __init__(self, db: Database, *, max_waiting: int = MAX_WAITING) -> None:
         self._db = db
         self._store: _Store | None = None
-        self._queue: SimpleQueue[Waiter | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[Waiter] | None] = SimpleQueue()
+        self._gathering: list[Waiter] = []
+        self._is_writing = False
         self._max_waiting = max_waiting
         self._thread: threading.Thread | None = None
 
@@ -67,53 +74,64 @@ class Writer:
         self._thread.start()
 
     def close(self) -> None:
-        """Finishes what waits, then ends the thread and its connection."""
+        """Finishes what waits, then ends the thread and its connection. Call it on the event loop's thread."""
         if self._thread is None:
             return
+        while self._gathering:
+            self._queue.put(self._take())
         self._queue.put(None)
         self._thread.join()
         self._thread = None
-        stragglers = list(iter(self._queue.get_nowait, None)) if not self._queue.empty() else []
-        _answer(stragglers, dict.fromkeys(range(len(stragglers)), Outage("stopping")))
 
     async def put(self, row: HookRow) -> None:
         """Returns once the row, or an earlier one with the same key, is on disk. Raises Outage or Unstorable."""
-        if self._thread is None or self._queue.qsize() >= self._max_waiting:
+        if self._thread is None or len(self._gathering) >= self._max_waiting:
             raise Outage("too many deliveries wait for the database")
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put((row, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._gathering.append((row, future))
+        if not self._is_writing:
+            self._is_writing = True
+            loop.call_soon(self._hand_over)  # after what else has arrived in this turn of the loop
         await future
 
+    def _hand_over(self) -> None:
+        if self._gathering and self._thread is not None:
+            self._queue.put(self._take())
+        else:
+            self._is_writing = False
+
+    def _take(self) -> list[Waiter]:
+        batch, self._gathering = self._gathering[:MAX_BATCH], self._gathering[MAX_BATCH:]
+        return batch
+
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, is_last = self._gather(first)
-            self._write(batch)
-            if is_last:
-                break
+        while (batch := self._queue.get()) is not None:
+            failures = self._write([row for row, _ in batch])
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                batch[0][1].get_loop().call_soon_threadsafe(self._answer, batch, failures)
         self._drop_store()
 
-    def _gather(self, first: Waiter) -> tuple[list[Waiter], bool]:
-        batch = [first]
-        try:
-            while len(batch) < MAX_BATCH:
-                waiter = self._queue.get_nowait()
-                if waiter is None:
-                    return batch, True
-                batch.append(waiter)
-        except Empty:
-            pass
-        return batch, False
+    def _answer(self, batch: list[Waiter], failures: dict[int, Exception]) -> None:
+        """Back in the event loop: first the next batch, then those who waited for this one."""
+        self._hand_over()
+        for position, (_, future) in enumerate(batch):
+            if future.done():  # the sender hung up
+                continue
+            if failure := failures.get(position):
+                future.set_exception(failure)
+            else:
+                future.set_result(None)
 
-    def _write(self, batch: list[Waiter]) -> None:
-        failures: dict[int, Exception] = {}
+    def _write(self, rows: list[HookRow]) -> dict[int, Exception]:
+        """Why rows were not stored, by position."""
         try:
-            failures = self._insert([row for row, _ in batch])
-            crashpoint("inbox.after_commit")
+            failures = self._insert(rows)
         except Exception as error:  # whatever it is, those who wait must hear of it
             self._drop_store()
-            outage = Outage(type(error).__name__)
-            failures = dict.fromkeys(range(len(batch)), outage)
-        _answer(batch, failures)
+            return dict.fromkeys(range(len(rows)), Outage(type(error).__name__))
+        crashpoint("inbox.after_commit")
+        return failures
 
     def _insert(self, rows: Sequence[HookRow]) -> dict[int, Exception]:
         """Why single rows were not stored, by position. Raises on an outage."""
@@ -156,28 +174,6 @@ class Writer:
         if self._store is not None:
             self._store.close()
             self._store = None
-
-
-def _answer(batch: list[Waiter], failures: dict[int, Exception]) -> None:
-    """Wakes each event loop once for all of its waiters."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], Exception | None]]] = {}
-    for position, (_, future) in enumerate(batch):
-        by_loop.setdefault(future.get_loop(), []).append((future, failures.get(position)))
-    for loop, answers in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, answers)
-        except RuntimeError:  # that loop is closed: nobody waits there any more
-            continue
-
-
-def _resolve(answers: list[tuple[asyncio.Future[None], Exception | None]]) -> None:
-    for future, failure in answers:
-        if future.done():  # the sender hung up
-            continue
-        if failure is None:
-            future.set_result(None)
-        else:
-            future.set_exception(failure)
 
 
 class _Store:
