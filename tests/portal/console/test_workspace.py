@@ -129,6 +129,8 @@ def test_the_shoppers_view_opens_by_a_link_of_ten_minutes_and_is_on_record(
 ) -> None:
     target = kim.get(f"{order_path}/as-shopper").headers["location"]
     assert target.startswith("http://juniper.test/t/")
+    opened = kim.get(target.removeprefix("http://juniper.test"))
+    assert opened.headers["location"] == f"/orders/{world.order.public_id}"
     with app.db.reading() as tx:
         link = tx.exec(select(AccessLink)).one()
         assert tx.exec(select(Audit)).one().act == "order.viewed_as_shopper"
