@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, or_, select
@@ -50,4 +51,4 @@ def reached(tx: Session, limits: Sequence[Limit], now: datetime) -> Limit | None
 
 def wait(limit: Limit, now: datetime) -> int:
     """Whole seconds until the limit has room again, at least one."""
-    return max(1, int((limit.ends(now) - now).total_seconds()) + 1)
+    return max(1, ceil((limit.ends(now) - now).total_seconds()))

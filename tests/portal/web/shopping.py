@@ -132,7 +132,7 @@ class Tags(HTMLParser):
 
 
 def is_clean(html: str) -> None:
-    """No inline style or script, no handler, no link but https, mailto, tel and our own; every POST form has a token."""
+    """No inline style or script, no handler, only links to https, mailto, tel and us; every POST form has a token."""
     tags = Tags(html)
     for tag, attributes in tags.found:
         assert tag != "style"

@@ -1,0 +1,327 @@
+"""Sending something back: three steps, every one judged anew, one case however often the form is sent."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+from sqlmodel import Session, select
+
+from portal.app import App
+from portal.tables import Label, OrderLine, ReturnCase, ReturnItem
+from tests.client import Client
+from tests.conftest import Clock
+from tests.portal.web.shopping import NOON, change, deliver, is_clean, look_up, open_by_link
+from tests.world import World
+
+_HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
+
+
+@pytest.fixture
+def path(client: Client, app: App, world: World) -> str:
+    """Ada's order, delivered two days ago, opened by its mailed link."""
+    deliver(app, world, NOON - timedelta(days=2))
+    return open_by_link(client, app, world.order)
+
+
+def hidden(html: str) -> dict[str, Any]:
+    """The hidden fields of a step, as a browser would send them."""
+    fields: dict[str, Any] = {}
+    for name, value in _HIDDEN.findall(html):
+        value = unescape(value)
+        before = fields.get(name)
+        fields[name] = value if before is None else [*(before if isinstance(before, list) else [before]), value]
+    return fields
+
+
+def chosen(world: World, *, quantity: str = "1", reason: str = "too_small") -> dict[str, Any]:
+    """What the first step asks, for the mugs."""
+    mugs = world.lines[1].public_id
+    return {"item": mugs, f"quantity-{mugs}": quantity, f"reason-{mugs}": reason, f"comment-{mugs}": "a <b> & c"}
+
+
+def step(client: Client, path: str, page: httpx.Response, go: str, **answers: Any) -> httpx.Response:
+    """Presses a button of a step."""
+    target = f"{path}/returns" + ("" if go == "confirm" else "/new")
+    return client.post(target, {**hidden(page.text), "go": go, **answers})
+
+
+def to_review(client: Client, path: str, world: World, **answers: Any) -> httpx.Response:
+    first = client.get(f"{path}/returns/new")
+    second = step(client, path, first, "resolution", **chosen(world))
+    return step(client, path, second, "review", **(answers or {"resolution": "refund_original"}))
+
+
+def cases(app: App) -> list[ReturnCase]:
+    with app.db.reading() as tx:
+        return list(tx.exec(select(ReturnCase)).all())
+
+
+def test_three_steps_lead_to_a_confirmed_return(client: Client, app: App, world: World, path: str) -> None:
+    first = client.get(f"{path}/returns/new")
+    assert "Step 1 of 3" in first.text
+    assert "£13.05" in first.text
+    second = step(client, path, first, "resolution", **chosen(world))
+    assert "Step 2 of 3" in second.text
+    third = step(client, path, second, "review", resolution="refund_original")
+    assert "Step 3 of 3" in third.text
+    assert "a &lt;b&gt; &amp; c" in third.text
+    done = client.follow(step(client, path, third, "confirm"))
+    assert "Return confirmed" in done.text
+    for page in (first, second, third, done):
+        assert page.status_code == 200
+        is_clean(page.text)
+    (case,) = cases(app)
+    assert (case.status, case.resolution, case.refund_minor) == ("approved", "refund_original", 1305)
+    assert case.rma in done.text
+    with app.db.reading() as tx:
+        item = tx.exec(select(ReturnItem)).one()
+    assert (item.quantity, item.reason, item.comment) == (1, "too_small", "a <b> & c")
+
+
+def test_every_amount_is_on_the_page_before_confirming(client: Client, world: World, path: str) -> None:
+    html = to_review(client, path, world).text
+    for amount in ("£14.50", "−£1.45", "£13.05"):
+        assert amount in html
+    assert "Tue 8 Dec" in html
+
+
+def test_sending_the_last_form_twice_opens_one_return(client: Client, app: App, world: World, path: str) -> None:
+    review = to_review(client, path, world)
+    once, twice = step(client, path, review, "confirm"), step(client, path, review, "confirm")
+    assert once.headers["location"] == twice.headers["location"]
+    assert len(cases(app)) == 1
+
+
+def test_going_back_keeps_every_answer(client: Client, world: World, path: str) -> None:
+    review = to_review(client, path, world, resolution="store_credit")
+    again = step(client, path, review, "resolution")
+    assert re.search(r'value="store_credit" checked', again.text)
+    first = step(client, path, review, "items")
+    assert 'value="too_small" selected' in first.text
+    assert "checked" in first.text
+    assert "a &lt;b&gt; &amp; c" in first.text
+
+
+def test_an_exchange_names_the_variant_and_the_difference(client: Client, app: App, world: World, path: str) -> None:
+    mugs = world.lines[1].public_id
+    first = client.get(f"{path}/returns/new")
+    second = step(client, path, first, "resolution", **chosen(world))
+    assert "£3.00 more" in second.text
+    assert re.search(r'value="MUG-750" disabled', second.text), "sold out"
+    assert re.search(r'value="MUG-350" disabled', second.text), "the same again"
+    third = step(client, path, second, "review", **{"resolution": "exchange_variant", f"swap-{mugs}": "MUG-500"})
+    assert "500 ml" in third.text
+    assert "A person looks at this first" in third.text
+    done = client.follow(step(client, path, third, "confirm"))
+    assert "Request received" in done.text
+    assert cases(app)[0].status == "requested"
+
+
+def test_an_exchange_without_a_variant_is_asked_for_it(client: Client, world: World, path: str) -> None:
+    page = to_review(client, path, world, resolution="exchange_variant")
+    assert page.status_code == 422
+    assert "Choose the variant" in page.text
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ({}, "Choose at least one item"),
+        ({"reason": ""}, "Choose a reason for Fell enamel mug"),
+        ({"reason": "because"}, "Choose a reason for Fell enamel mug"),
+        ({"quantity": "3"}, "choose from 1 to 2"),
+        ({"quantity": "-1"}, "choose from 1 to 2"),
+        ({"quantity": "9" * 40}, "choose from 1 to 2"),
+        ({"quantity": "１"}, "choose from 1 to 2"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named_by_item(
+    client: Client, world: World, path: str, answers: dict[str, str], says: str
+) -> None:
+    first = client.get(f"{path}/returns/new")
+    page = step(client, path, first, "resolution", **(chosen(world, **answers) if answers else {}))
+    assert page.status_code == 422
+    assert says in page.text
+    is_clean(page.text)
+
+
+def test_changing_the_carried_answers_gains_nothing(client: Client, app: App, world: World, path: str) -> None:
+    review = to_review(client, path, world)
+    mugs = world.lines[1].public_id
+    for forged in (
+        {f"quantity-{mugs}": "99"},
+        {f"reason-{mugs}": "nonsense"},
+        {"resolution": "all_the_money"},
+        {"item": "not-a-line-of-this-order"},
+        {"resolution": "exchange_variant", f"swap-{mugs}": "TENT-2-SAND"},
+        {"item": ""},
+    ):
+        answer = step(client, path, review, "confirm", **forged)
+        assert answer.status_code == 422, forged
+    assert cases(app) == []
+
+
+def test_a_forged_request_key_is_replaced(client: Client, app: App, world: World, path: str) -> None:
+    review = to_review(client, path, world)
+    step(client, path, review, "confirm", request_key="<x>")
+    assert len(cases(app)[0].request_key) == 43
+
+
+def test_final_sale_says_why_and_offers_the_other_door(client: Client, app: App, world: World, path: str) -> None:
+    def seal(tx: Session) -> None:
+        tx.get_one(OrderLine, world.lines[1].id).tags = ["final-sale"]
+
+    change(app, seal)
+    first = client.get(f"{path}/returns/new")
+    assert "This was sold as final" in first.text
+    refused = step(client, path, first, "resolution", **chosen(world, reason="too_small"))
+    assert refused.status_code == 422
+    assert "This was sold as final" in refused.text
+    faulty = step(client, path, first, "resolution", **chosen(world, reason="defective"))
+    assert "Step 2 of 3" in faulty.text
+
+
+def test_after_the_window_the_last_day_is_named(client: Client, world: World, path: str, clock: Clock) -> None:
+    clock.forward(timedelta(days=40))
+    path = look_up(client).headers["location"]
+    page = client.get(f"{path}/returns/new")
+    assert "The return window closed on Tue 22 Dec." in page.text
+
+
+def test_what_is_in_a_return_already_cannot_be_chosen(client: Client, app: App, world: World, path: str) -> None:
+    def take(tx: Session) -> None:
+        tx.get_one(OrderLine, world.lines[1].id).returned_quantity = 2
+
+    change(app, take)
+    page = client.get(f"{path}/returns/new")
+    assert "All of this is in a return already." in page.text
+    assert world.lines[1].public_id not in re.findall(r'name="item" value="([^"]+)"', page.text)
+
+
+def test_when_somebody_was_faster_nothing_is_kept(client: Client, app: App, world: World, path: str) -> None:
+    review = to_review(client, path, world)
+
+    def take(tx: Session) -> None:
+        tx.get_one(OrderLine, world.lines[1].id).returned_quantity = 2
+
+    change(app, take)
+    answer = step(client, path, review, "confirm")
+    assert answer.status_code == 422
+    assert cases(app) == []
+
+
+def test_before_anything_arrived_the_page_says_so_and_lets_one_insist(client: Client, app: App, world: World) -> None:
+    path = open_by_link(client, app, world.order)
+    page = client.get(f"{path}/returns/new")
+    assert "Nothing to return just yet" in page.text
+    assert "Step 1 of 3" in client.get(f"{path}/returns/new?arrived=1").text
+
+
+def test_number_and_postcode_may_look_but_not_act(client: Client, app: App, world: World) -> None:
+    deliver(app, world, NOON)
+    path = look_up(client, who="CA12 5DJ").headers["location"]
+    page = client.get(f"{path}/returns/new")
+    assert "private link" in page.text
+    is_clean(page.text)
+    for target in ("/returns/new", "/returns"):
+        refused = client.submit(f"{path}/returns/new", path + target, chosen(world))
+        assert refused.status_code == 403
+        assert "Open the link in our email first" in refused.text
+    assert cases(app) == []
+
+
+@pytest.fixture
+def confirmed(client: Client, world: World, path: str) -> str:
+    """The path of a confirmed return."""
+    return str(step(client, path, to_review(client, path, world), "confirm").headers["location"])
+
+
+def test_while_the_label_is_made_the_page_says_check_again(client: Client, confirmed: str) -> None:
+    page = client.get(confirmed)
+    assert "We are making your label" in page.text
+    assert f'href="{confirmed}"' in page.text
+    refused = client.get(f"{confirmed}/label.pdf")
+    assert refused.status_code == 409
+    assert "isn’t ready yet" in refused.text
+
+
+def test_a_ready_label_is_a_pdf_to_print(client: Client, app: App, confirmed: str) -> None:
+    def make(tx: Session) -> None:
+        label = tx.exec(select(Label)).one()
+        label.state, label.pdf = "ready", b"%PDF-1.7 small"
+
+    change(app, make)
+    page = client.get(confirmed)
+    assert "Your label is ready" in page.text
+    assert '<path d="M4 4h1v1h-1z' in page.text
+    is_clean(page.text)
+    pdf = client.get(f"{confirmed}/label.pdf")
+    assert pdf.content == b"%PDF-1.7 small"
+    assert pdf.headers["content-type"] == "application/pdf"
+    assert "no-store" in pdf.headers["cache-control"]
+    assert re.fullmatch(r'inline; filename="return-R-[\w-]+\.pdf"', pdf.headers["content-disposition"])
+
+
+@pytest.mark.parametrize("state", ["refused", "unknown"])
+def test_a_label_that_could_not_be_made_is_arranged_by_a_person(
+    client: Client, app: App, confirmed: str, state: str
+) -> None:
+    def fail(tx: Session) -> None:
+        tx.exec(select(Label)).one().state = state
+
+    change(app, fail)
+    assert "We are arranging your label" in client.get(confirmed).text
+
+
+def test_cancelling_twice_is_cancelling_once(client: Client, app: App, world: World, confirmed: str) -> None:
+    form = hidden(client.get(confirmed).text)
+    first, again = (client.post(f"{confirmed}/cancel", form) for _ in range(2))
+    assert (first.status_code, again.status_code) == (303, 303)
+    page = client.get(confirmed)
+    assert "Return cancelled" in page.text
+    assert "Cancel this return" not in page.text
+    assert cases(app)[0].status == "cancelled"
+    with app.db.reading() as tx:
+        assert tx.get_one(OrderLine, world.lines[1].id).returned_quantity == 0
+
+
+def test_after_the_first_scan_a_return_is_not_cancelled(client: Client, app: App, confirmed: str) -> None:
+    def scan(tx: Session) -> None:
+        tx.exec(select(ReturnCase)).one().status = "in_transit"
+
+    form = hidden(client.get(confirmed).text)
+    change(app, scan)
+    refused = client.post(f"{confirmed}/cancel", form)
+    assert refused.status_code == 409
+    assert "This return has moved on" in refused.text
+
+
+@pytest.mark.parametrize("status", ["requested", "received", "completed", "rejected", "expired", "lost", "resolving"])
+def test_every_state_of_a_return_has_a_page(client: Client, app: App, confirmed: str, status: str) -> None:
+    def put(tx: Session) -> None:
+        case = tx.exec(select(ReturnCase)).one()
+        case.status, case.reject_reason, case.credit_code = status, "It was worn <outdoors>.", "C-ABCD"
+
+    change(app, put)
+    page = client.get(confirmed)
+    assert page.status_code == 200
+    is_clean(page.text)
+    if status == "rejected":
+        assert "It was worn &lt;outdoors&gt;." in page.text
+
+
+def test_the_order_page_lists_its_returns(client: Client, path: str, confirmed: str) -> None:
+    assert f'href="{confirmed}"' in client.get(path).text
+
+
+def test_a_return_of_another_order_is_not_found(client: Client, app: App, world: World, confirmed: str) -> None:
+    other = open_by_link(client, app, world.other_order, host="basalt.test")
+    case = confirmed.rpartition("/")[2]
+    for end in ("", "/label.pdf"):
+        assert client.get(f"{other}/returns/{case}{end}", host="basalt.test").status_code == 404
+    assert client.submit(other, f"{other}/returns/{case}/cancel", {}, host="basalt.test").status_code in {403, 404}
