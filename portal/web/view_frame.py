@@ -33,7 +33,7 @@ def shop_view(
 
 
 def frame(brand: Brand) -> Mapping[str, Any]:
-    """`stylesheet, script, icons, art, logo, shop, foot`: see templates/base.html."""
+    """`stylesheet, script, favicon, icons, art, logo, shop, foot`: see templates/base.html."""
     return _frame(brand.slug, orjson.dumps(brand.theme), orjson.dumps(brand.links))
 
 
@@ -45,6 +45,7 @@ def _frame(slug: str, theme_json: bytes, links_json: bytes) -> Mapping[str, Any]
     return {
         "stylesheet": f"/brand/{slug}-{sheet(theme).digest}.css",
         "script": files.url("portal.js"),
+        "favicon": files.url("favicon.svg"),
         "icons": files.url("icons.svg"),
         "art": files.url("art.svg"),
         "logo": {"use": f"{files.url('logos.svg')}#{logo}", "box": drawn, "src": ""}
