@@ -135,8 +135,8 @@ def _statements(is_postgres: bool, story: str, now: datetime, orders: int) -> di
             SELECT i, 'o' || i, 1, 'B-' || i, 'B' || i, 'u' || i || '@x.example', 'CA125DJ', '{address}'{cast}, 'GBP',
             3200, 0, 495, 0, {true}, 3695, 3695, 0, 'shipped', {at}, '', 'json', 's' || i, 'Visa ending 4242', {false},
             {at}, {at} FROM {series}""",
-        "lines": f"""INSERT INTO order_line (id, public_id, order_id, source_id, position, sku, title, variant, quantity,
-            returned_quantity, unit_price_minor, discount_minor, tax_minor, tags, category, picture, ships)
+        "lines": f"""INSERT INTO order_line (id, public_id, order_id, source_id, position, sku, title, variant,
+            quantity, returned_quantity, unit_price_minor, discount_minor, tax_minor, tags, category, picture, ships)
             SELECT i, 'l' || i, i, '1', 0, 'MUG', 'Fell enamel mug', '350 ml', 2, 0, 1600, 0, 0, '[]'{cast}, '', 'mug',
             {true} FROM {series}""",
         "parcels": f"""INSERT INTO shipment (id, public_id, brand_id, order_id, source_id, carrier, service, number,

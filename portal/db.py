@@ -88,6 +88,7 @@ def _engine(url: str, pool_size: int) -> Engine:
     options: dict[str, Any] = {
         "pool_size": pool_size,
         "max_overflow": 0,
+        "hide_parameters": True,  # an error's text must not carry somebody's address into a log
         "pool_timeout": BUSY_SECONDS,
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,

@@ -1,6 +1,7 @@
 """Buys, draws and gives back return labels."""
 
 from datetime import timedelta
+from functools import partial
 
 from portal.app import App
 from portal.press import press
@@ -11,7 +12,7 @@ from portal.work import Job
 
 def run(app: App) -> int:
     """One batch of due labels; returns how many."""
-    return work_due(app, lambda connection: open_line(app, connection), press(app.settings.pdf_workers).sheet)
+    return work_due(app, partial(open_line, app), press(app.settings.pdf_workers).sheet)
 
 
 JOB = Job("labels", timedelta(seconds=1), run)

@@ -66,6 +66,14 @@ def put(
     return insert_once(tx, Outbox, values) == 1
 
 
+def channel_trouble(tx: Session, channel: str = "email") -> str:
+    """What a channel as a whole suffers from, as the last waiting message recorded it; empty text when it is well."""
+    waiting = select(Outbox.error).where(
+        Outbox.channel == channel, col(Outbox.next_at).is_not(None), col(Outbox.error).startswith("mail relay:")
+    )
+    return tx.exec(waiting.limit(1)).first() or ""
+
+
 def message_id(key: str, sender_email: str) -> str:
     """The Message-ID of a row, without brackets: the same on every try, so that receivers can drop a repeat."""
     domain = clean_address(sender_email).rpartition("@")[2] or "localhost"

@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, update
-from sqlmodel import Session, col, select
+from sqlmodel import col
 
 from portal.app import App
 from portal.claim import backoff, claim, done, failed
@@ -53,14 +53,6 @@ def send_due(app: App, channels: Mapping[str, Channel] | None = None) -> int:
             for row in batch:
                 _fail(app, row, f"there is no channel {slug!r}", final=True)
     return settled
-
-
-def channel_trouble(tx: Session, channel: str = "email") -> str:
-    """What a channel as a whole suffers from, as the last waiting message recorded it; empty text when it is well."""
-    waiting = select(Outbox.error).where(
-        Outbox.channel == channel, col(Outbox.next_at).is_not(None), col(Outbox.error).startswith("mail relay:")
-    )
-    return tx.exec(waiting.limit(1)).first() or ""
 
 
 def _send_batch(app: App, opening: AbstractContextManager[Outgoing], rows: Sequence[Row[Any]]) -> int:
@@ -119,8 +111,10 @@ def _prepare(app: App, row: Row[Any]) -> tuple[Message, str] | str:
         return reason
     with app.db.transaction() as tx:
         url = make_link(tx, brand, matter.order, now)
-    letter = write_letter(app.renderer.env, matter.event, brand, view_of(matter, url, now))
     private = url.rpartition("/")[2]
+    if matter.case is not None:
+        url += f"?return={matter.case.row.public_id}"
+    letter = write_letter(app.renderer.env, matter.event, brand, view_of(matter, url, now))
     return _message(row, brand, matter, letter, now), letter.text.replace(private, "…")
 
 

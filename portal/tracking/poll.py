@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -21,18 +20,16 @@ from sqlmodel import Session, col, or_, select, update
 
 from carriers.contract import Budget, Carrier, Fetched, Tracks
 from carriers.errors import BadCredentials, CarrierError, RateLimited, UnknownNumber
-from carriers.http import open_client, open_http
 from carriers.registry import all_carriers
 from portal.app import App
 from portal.claim import backoff, claim
-from portal.connections import base_url, credentials
 from portal.crash import crashpoint
 from portal.db import insert_once, is_outage
 from portal.keys import CannotDecrypt
 from portal.tables import Connection, ConnectionUse, Inbox, Shipment
+from portal.tracking.line import open_line
 from portal.tracking.refold import BREAKER, refold
 from portal.tracking.scans import scans_of
-from portal.tracking.tokens import DatabaseTokens
 
 log = structlog.get_logger("portal.poll")
 
@@ -66,7 +63,7 @@ def poll(app: App, *, client: httpx.Client | None = None) -> int:
     _settle_untrackable(app)
     asked = 0
     for connection in due_connections(app):
-        asked += _call(app, connection, client or _client())
+        asked += _call(app, connection, client)
     return asked
 
 
@@ -122,20 +119,14 @@ def poll_key(numbers: Sequence[str], fetched: Fetched) -> str:
     return "poll:" + sha256(question + b"\n\n" + fetched.body).hexdigest()
 
 
-def _call(app: App, connection: Connection, client: httpx.Client) -> int:
+def _call(app: App, connection: Connection, client: httpx.Client | None) -> int:
     carrier = _adapter(connection)
     found = _claim(app, connection, carrier)
     if found is None:
         return 0
     crashpoint("poll.after_claim")
     try:
-        http = open_http(
-            carrier,
-            client=client,
-            credentials=credentials(app, connection),
-            tokens=DatabaseTokens(app),
-            base=base_url(app, connection),
-        )
+        http = open_line(app, connection, client)
         fetched = carrier.fetch(http, found.numbers)
     except UnknownNumber:
         _write_unknown(app, found)
@@ -269,12 +260,6 @@ def _adapter(connection: Connection) -> Any:
 
 def _short(error: CarrierError) -> str:
     return f"{type(error).__name__}: {error}"[:200]
-
-
-@cache
-def _client() -> httpx.Client:
-    """One per process: connections to carriers stay open between rounds."""
-    return open_client()
 
 
 def _id(row: Any) -> int:

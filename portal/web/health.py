@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from portal import migrate
 from portal.app import App
+from portal.notify.outbox import channel_trouble
 from portal.tables import Connection, Heartbeat, Inbox, Label, Outbox, Shipment, UnmappedCode
 from portal.web.edge import unavailable
 
@@ -86,6 +87,7 @@ def report(tx: Session, now: datetime) -> dict[str, Any]:
         "polls": {"due": due[0], "oldest_due_seconds": _age(due[1], now)},
         "unmapped_codes": tx.execute(select(func.count()).select_from(UnmappedCode)).scalar_one(),
         "connections": {state: count for state, count in connections},
+        "mail": channel_trouble(tx) or "ok",
         "jobs": {job: {"seconds_ago": _age(at, now)} for job, at in beats},
     }
 

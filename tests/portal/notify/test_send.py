@@ -20,7 +20,8 @@ from portal.keys import token_hash
 from portal.notify.channels.email import Email, Patience
 from portal.notify.contract import Message, SendLater, SendNever, Sent
 from portal.notify.events import Event
-from portal.notify.send import LEASE, channel_trouble, send_due
+from portal.notify.outbox import channel_trouble
+from portal.notify.send import LEASE, send_due
 from portal.settings import Settings
 from portal.tables import AccessLink, Brand, Order, Refund, ReturnCase, Shipment
 from tests.conftest import SECRET_KEY, Clock
@@ -79,9 +80,10 @@ def test_every_message_goes_out_once_and_is_kept_as_sent_without_its_link(app: A
     text = mail.get_body(("plain",))
     assert text is not None
     link = next(line for line in text.get_content().splitlines() if line.startswith("http://juniper.test/t/"))
-    token = link.rpartition("/")[2]
+    token, _, place = link.rpartition("/")[2].partition("?")
+    assert bool(place) == (event.value.startswith("return."))
     assert token not in row.text
-    assert row.text.replace("…\n", f"{token}\n", 1) == text.get_content().replace("\r\n", "\n")
+    assert row.text.replace("/t/…", f"/t/{token}", 1) == text.get_content().replace("\r\n", "\n")
     with app.db.reading() as tx:
         stored = tx.get_one(AccessLink, token_hash(token))
         assert (stored.order_id, stored.expires_at) == (world.order.id, app.now() + timedelta(days=60))
