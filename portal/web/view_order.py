@@ -165,7 +165,7 @@ def _hero(told: _Told, order: Any, shipments: Sequence[Any]) -> dict[str, Any]:
     others = [row for row in moving if row is not lead and row.window_from and row.window_to]
     if others:
         nxt = min(others, key=lambda row: row.window_from)
-        hero["also"] = told.say("The next parcel follows: %s.") % told.span(nxt.window_from, nxt.window_to)
+        hero["also"] = told.say("The next parcel follows: %s") % told.span(nxt.window_from, nxt.window_to)
     return hero
 
 

@@ -76,7 +76,7 @@ def test_of_two_parcels_the_first_leads_and_the_second_follows() -> None:
     values = shown(later, parcel())
     assert values["hero"]["kick"] == "First parcel arrives"
     assert values["hero"]["date"] == "Tue 24 – Wed 25 Nov"
-    assert values["hero"]["also"] == "The next parcel follows: Fri 27 – Mon 30 Nov."
+    assert values["hero"]["also"] == "The next parcel follows: Fri 27 – Mon 30 Nov"
 
 
 def test_before_any_parcel_the_promise_and_the_stage_are_shown() -> None:
