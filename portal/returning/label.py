@@ -33,6 +33,7 @@ from portal.returning.approve import step, tell_label
 from portal.returning.rows import items_of
 from portal.tables import Brand, Connection, Label, Order, OrderLine, ReturnCase, ReturnItem, Shipment
 from portal.tables.columns import opaque_id
+from portal.web.words import REASON
 from returns.machine import State
 from returns.pdf import PdfFailed
 from returns.slip import CannotPrint, CarrierLabel, LabelArt, PackedItem, Sheet, Size
@@ -227,7 +228,7 @@ def sheet_of(
         order=order.number,
         label=art,
         return_address=home,
-        items=tuple(PackedItem(_title(line), item.quantity) for item, line in items),
+        items=tuple(PackedItem(_title(line), item.quantity, _why(item)) for item, line in items),
         follow_url=link,
         deadline=format_date(case.deadline, "EEE d MMM", locale=brand.locale) if case.deadline else "",
         contact=str(brand.support.get("email") or ""),
@@ -245,6 +246,12 @@ def address(fields: dict[str, Any], *, email: str = "") -> Address:
 
 def _title(line: OrderLine) -> str:
     return f"{line.title}, {line.variant}" if line.variant else line.title
+
+
+def _why(item: ReturnItem) -> str:
+    """What the dock should expect: the reason as the shopper gave it, and what goes out instead."""
+    reason = REASON.get(item.reason, item.reason)
+    return f"{reason}. Exchange for {item.exchange_sku}" if item.exchange_sku else reason
 
 
 def _carrier(job: _Job) -> Labels:

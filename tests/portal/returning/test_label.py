@@ -74,6 +74,7 @@ def test_an_approved_return_gets_its_label_by_itself(
     text = pypdf.PdfReader(io.BytesIO(label.pdf)).pages[0].extract_text()
     assert case.rma in text
     assert "Cairn 2 tent" in text
+    assert "Too small" in text
     with app.db.reading() as tx:
         parcel = tx.exec(select(Shipment).where(Shipment.direction == "return")).one()
         told = tx.exec(select(Outbox)).one()
