@@ -44,13 +44,17 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A file, always sent with nosniff; `inline` only for what a browser shows by itself (PDF)."""
+    """A file, always sent with nosniff; `inline` only for what a browser shows by itself (PDF).
+
+    `packed` is the gzip form, sent to those who take it.
+    """
 
     body: bytes
     media_type: str
     filename: str = ""
     inline: bool = False
     max_age: int = 0  # seconds a shared cache may keep it; 0: private, no-store
+    packed: bytes = b""
 
 
 class SignIn(Exception):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, Literal, get_args
 
-from portal.web.assets import assets, content_hash
+from portal.web.assets import assets, content_hash, packed
 
 AA_TEXT, AA_UI = 4.5, 3.0
 # Head-room over WCAG's figures, because a solved colour is rounded to eight bits.
@@ -403,6 +403,7 @@ class Sheet:
 
     body: bytes
     digest: str
+    packed: bytes  # its gzip form
 
 
 def tokens_of(theme: Mapping[str, Any]) -> Tokens:
@@ -418,4 +419,4 @@ def sheet(theme: Mapping[str, Any]) -> Sheet:
 @lru_cache(256)
 def _sheet(tokens: Tokens) -> Sheet:
     body = (root_block(tokens) + assets().text("portal.css")).encode()
-    return Sheet(body, content_hash(body))
+    return Sheet(body, content_hash(body), packed(body))

@@ -15,7 +15,7 @@ def static_file(ask: Ask) -> Blob:
     if found is None:
         raise Refusal("not_found", 404)
     asset, seconds = found
-    return Blob(asset.body, asset.media_type, max_age=seconds)
+    return Blob(asset.body, asset.media_type, max_age=seconds, packed=asset.packed)
 
 
 @page("GET", "/brand/{file}", who=nobody)
@@ -25,4 +25,4 @@ def style_sheet(ask: Ask) -> Blob:
     if file != f"{slug}.css" and not (file.startswith(f"{slug}-") and file.endswith(".css")):
         raise Refusal("not_found", 404)
     seconds = YEAR if file == f"{slug}-{current.digest}.css" else SHORT
-    return Blob(current.body, "text/css; charset=utf-8", max_age=seconds)
+    return Blob(current.body, "text/css; charset=utf-8", max_age=seconds, packed=current.packed)

@@ -67,3 +67,15 @@ def test_what_compresses_well_is_packed_once() -> None:
     found = assets().find("portal.css")
     assert found is not None
     assert 0 < len(found[0].packed) < len(found[0].body) / 2
+
+
+def test_those_who_take_gzip_get_it_and_the_others_the_same_file_as_it_is(client: Client, world: World) -> None:
+    path = "/static/portal.js"
+    plain = client.get(path, headers={"accept-encoding": "identity"})
+    small = client.get(path, headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert small.headers["content-encoding"] == "gzip"
+    assert int(small.headers["content-length"]) < int(plain.headers["content-length"])
+    assert small.content == plain.content
+    assert plain.headers["vary"] == small.headers["vary"] == "Accept-Encoding"
+    assert "immutable" not in plain.headers["cache-control"]  # this name may hold another content tomorrow

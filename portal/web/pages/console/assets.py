@@ -15,5 +15,6 @@ def console_asset(ask: Ask) -> Blob:
     for asset in files():
         kind = asset.hashed.rpartition(".")[2]
         if file.endswith(f".{kind}") and file.partition("-")[0] == asset.hashed.partition("-")[0]:
-            return Blob(asset.body, asset.media_type, max_age=YEAR if file == asset.hashed else SHORT)
+            seconds = YEAR if file == asset.hashed else SHORT
+            return Blob(asset.body, asset.media_type, max_age=seconds, packed=asset.packed)
     raise Refusal("not_found", 404)
