@@ -72,6 +72,11 @@ def create(settings: Settings, *, now: Clock = utc_now) -> Starlette:
             app.db.close()
 
     routes = [*hook_routes(app, writer, threads), *health_routes(app, threads), *edge.routes()]
-    starlette = Starlette(routes=routes, lifespan=lifespan, middleware=guards(settings))
+    starlette = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=guards(settings),
+        exception_handlers={404: edge.nowhere, 405: edge.nowhere},
+    )
     starlette.state.app = app
     return starlette

@@ -39,6 +39,8 @@ log = structlog.get_logger("portal.web")
 MAX_FIELDS = 200
 MAX_FIELD_BYTES = 64 * 1024
 RETRY_SECONDS = 5
+# A name that holds its content's hash is kept for a year and never asked about again.
+FOREVER_SECONDS = 365 * 24 * 3600
 CONSOLE = "/console"
 
 
@@ -140,6 +142,14 @@ class Edge:
 
         return serve
 
+    async def nowhere(self, request: Request, error: Exception) -> Response:
+        """An address that no page has, or not for this method: told like any refusal, with the way on."""
+        status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (404, None)
+        page = Page("GET", "", _nobody, partial(_not_found, status), writes=False)
+        response = await asyncio.get_running_loop().run_in_executor(self.threads, self.run, page, request, {})
+        response.headers.update(headers or {})
+        return response
+
     def run(self, page: Page, request: Request, body: Mapping[str, Any]) -> Response:
         """One page as one unit of work, in a thread. Answers every failure, so that nothing escapes as a bare 500."""
         site: Brand | None = None
@@ -208,7 +218,7 @@ class Edge:
             case Data():
                 response = Response(orjson.dumps(result.values), result.status, None, "application/json")
             case Blob():
-                response = _file(result)
+                response = _file(result, ask.headers.get("accept-encoding", "") if ask else "")
         for cookie in getattr(result, "cookies", ()):
             self._set(response, cookie)
         return response
@@ -252,6 +262,14 @@ class Edge:
         if wants_json(request.scope["path"]):
             return problem("internal", 500, incident=incident)
         return self.respond(View("pages/broken.html", {"incident": incident, "changed": changed}, 500), site)
+
+
+def _nobody(ask: Ask) -> None:
+    """Access.nobody, which is built on this module."""
+
+
+def _not_found(status: int, ask: Ask) -> Result:
+    raise Refusal("not_found", status)
 
 
 async def read_form(request: Request) -> dict[str, Any] | Response:
@@ -314,11 +332,17 @@ def _listed(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]
 
 
-def _file(blob: Blob) -> Response:
+def _file(blob: Blob, accepted: str) -> Response:
     disposition = "inline" if blob.inline else "attachment"
-    cache = f"public, max-age={blob.max_age}, immutable" if blob.max_age else "private, no-store"
-    headers = {"Cache-Control": cache}
+    headers = {"Cache-Control": f"public, max-age={blob.max_age}" if blob.max_age else "private, no-store"}
+    if blob.max_age >= FOREVER_SECONDS:
+        headers["Cache-Control"] += ", immutable"
+    body = blob.body
+    if blob.packed:
+        headers["Vary"] = "Accept-Encoding"
+        if "gzip" in accepted:
+            headers["Content-Encoding"], body = "gzip", blob.packed
     if blob.filename:
         safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in blob.filename if c.isascii())
         headers["Content-Disposition"] = f'{disposition}; filename="{safe}"'
-    return Response(blob.body, 200, headers, blob.media_type)
+    return Response(body, 200, headers, blob.media_type)

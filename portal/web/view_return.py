@@ -340,9 +340,15 @@ _TOTALS = {
 
 
 def ledger(
-    told: Telling, lines: Sequence[Mapping[str, Any]], total_minor: int, pays_minor: int, resolution: str, currency: str
+    told: Telling,
+    lines: Sequence[Mapping[str, Any]],
+    total_minor: int,
+    pays_minor: int,
+    resolution: str,
+    currency: str,
+    given_minor: int = 0,
 ) -> list[tuple[str, str, str, bool]]:
-    """(term, amount, note, is the total) of a plan's lines. Lines add up to the total."""
+    """(term, amount, note, is the total) of a plan's lines, and of what was given in the end. Lines add up."""
     rows = []
     for line in lines:
         facts = line.get("facts") or {}
@@ -354,7 +360,10 @@ def ledger(
     rows.append(("Return delivery", told.money(0, currency), "The label is free", False))
     if pays_minor:
         return [*rows, ("You pay", told.money(pays_minor, currency), "We contact you first", True)]
-    return [*rows, (_TOTALS.get(resolution, "You get back"), told.money(total_minor, currency), "", True)]
+    if given_minor and given_minor != total_minor:
+        rows.append(("Settled by a person", told.money(given_minor - total_minor, currency), "", False))
+    total = "You got back" if given_minor else _TOTALS.get(resolution, "You get back")
+    return [*rows, (total, told.money(given_minor or total_minor, currency), "", True)]
 
 
 # --- the case -----------------------------------------------------------------------------------------------------
@@ -380,15 +389,19 @@ def case_view(
     items: Sequence[tuple[ReturnItem, OrderLine]],
     label: LabelState | None,
     parcel: Any,
+    given_minor: int = 0,
 ) -> dict[str, Any]:
-    """Everything about one return: see templates/pages/return_case.html. `parcel` is its shipment, or None."""
+    """Everything about one return: see templates/pages/return_case.html. `parcel` is its shipment, or None.
+
+    `given_minor` is what was really paid back or credited, which a person may have made less than the plan says.
+    """
     shown = words.RETURN_STATUS.get(case.status, words.RETURN_STATUS["requested"])
     waits = case.status in {"approved", "label_issued"}
     return {
         "rma": case.rma,
         "number": order.number,
         "status": case.status,
-        "heading": _heading(case),
+        "heading": _heading(told, case, given_minor),
         "chip": shown.chip,
         "tone": shown.tone,
         "icon": shown.icon,
@@ -413,7 +426,9 @@ def case_view(
             int(case.plan.get("pays_minor", 0)),
             case.resolution,
             case.currency,
+            given_minor,
         ),
+        "given": given_minor > 0,
         "pays": int(case.plan.get("pays_minor", 0)) > 0,
         "credit_code": case.credit_code,
         "can_cancel": case.status in CANCELLABLE,
@@ -421,7 +436,9 @@ def case_view(
     }
 
 
-def _heading(case: ReturnCase) -> str:
+def _heading(told: Telling, case: ReturnCase, given_minor: int) -> str:
+    if case.status == "completed" and given_minor and case.resolution == "refund_original":
+        return f"{told.money(given_minor, case.currency)} refunded"
     return {
         "requested": "Request received",
         "info_needed": "We have a question",

@@ -3,7 +3,7 @@
 from sqlmodel import col, or_, select
 
 from portal.keys import token_hash
-from portal.tables import AccessLink, Order
+from portal.tables import AccessLink, Order, ReturnCase
 from portal.web.access import nobody, open_order
 from portal.web.answers import Go
 from portal.web.edge import Ask, page
@@ -14,7 +14,9 @@ LONGEST = 100
 
 @page("GET", "/t/{token}", who=nobody, writes=True)
 def open_link(ask: Ask) -> Go:
-    """Opens the link's order. An expired, revoked, unknown or foreign one leads to the lookup, which says so.
+    """Opens the link's order, at the return that `?return=` names where it is one of that order's.
+
+    An expired, revoked, unknown or foreign link leads to the lookup, which says so.
 
     A mail scanner that follows the link starts a session that nobody uses; nothing else changes.
     """
@@ -33,4 +35,7 @@ def open_link(ask: Ask) -> Go:
     order = ask.tx.exec(query).first()
     if order is None:
         return Go("/?expired=1")
-    return Go(f"/orders/{order.public_id}", (open_order(ask, order, "link"),))
+    mine = ReturnCase.order_id == order.id, ReturnCase.public_id == ask.query.get("return", "")[:LONGEST]
+    case = ask.tx.exec(select(ReturnCase.public_id).where(*mine)).first()
+    place = f"/orders/{order.public_id}" + (f"/returns/{case}" if case else "")
+    return Go(place, (open_order(ask, order, "link"),))

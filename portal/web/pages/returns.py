@@ -13,7 +13,7 @@ from portal.audit import SHOPPER
 from portal.refusal import Refusal
 from portal.returning import approve, rows, start
 from portal.returning.start import Offer
-from portal.tables import Label, Order, ReturnCase, Shipment
+from portal.tables import Label, Order, Refund, ReturnCase, Shipment
 from portal.web import view_return
 from portal.web.access import shopper_of_order
 from portal.web.answers import Blob, Go, View
@@ -85,6 +85,8 @@ def return_page(ask: Ask) -> View:
     parcel = ask.tx.exec(
         select(Shipment).where(Shipment.return_id == case.id).order_by(col(Shipment.id).desc())
     ).first()
+    paid = Refund.return_id == case.id, Refund.state != "failed"
+    given = ask.tx.exec(select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(*paid)).one()
     values = view_return.case_view(
         telling(ask.brand, ask.now),
         order,
@@ -92,6 +94,7 @@ def return_page(ask: Ask) -> View:
         rows.items_of(ask.tx, case),
         LabelState(label[0], label[1] or 0) if label else None,
         parcel,
+        int(given),
     )
     return shop_view(ask, "pages/return_case.html", {**values, "may_act": ask.who.may_act})
 
