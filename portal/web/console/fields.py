@@ -5,7 +5,9 @@ import re
 from portal.keys import new_token
 from portal.refusal import Refusal
 from portal.web.edge import Ask
+from returns.money import MoneyError, parse
 
+_DECIMAL_COMMA = re.compile(r"[0-9]+,[0-9]{1,2}")
 _KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
@@ -20,6 +22,23 @@ def form_key(ask: Ask) -> str:
     if not _KEY.fullmatch(key):
         raise Refusal("stale_form", 403)
     return key
+
+
+def form_amount(ask: Ask, currency: str) -> int:
+    """The field `amount` in minor units, or Refusal nothing_to_refund."""
+    try:
+        return typed_amount(form_text(ask, "amount", 40), currency)
+    except MoneyError:
+        raise Refusal("nothing_to_refund", 422) from None
+
+
+def typed_amount(text: str, currency: str) -> int:
+    """Minor units of an amount as people type it, with a decimal point or comma. Raises MoneyError.
+
+    "1,000" may be a thousand: a comma with three digits after it is refused rather than guessed.
+    """
+    text = text.strip()
+    return parse(text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text, currency).minor
 
 
 def form_text(ask: Ask, name: str, longest: int) -> str:

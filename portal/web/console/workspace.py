@@ -12,7 +12,7 @@ from portal.returning import start
 from portal.returning.rows import spoken_for
 from portal.tables import Brand, Connection, Customer, Order, OrderLine, Product, ReturnCase, Shipment, ShipmentItem
 from portal.web.console.cases import case_view, cases_of, ledger
-from portal.web.console.fields import new_key
+from portal.web.console.fields import new_key, typed_amount
 from portal.web.console.opinions import opinion_lines, opinions_of, verdict_of
 from portal.web.console.queue import TROUBLED, carrier_name, parcel_reason, sub_status_words
 from portal.web.console.show import Phrase, Show, phrase, show_for
@@ -20,7 +20,7 @@ from portal.web.console.timeline import timeline
 from portal.web.console.wanted import Wish, wanted_of
 from portal.web.console.words import DELAYS, FAULTS, REASONS, REFUSED, RESOLUTIONS, STATUSES, UNAVAILABLE
 from portal.web.edge import Ask
-from returns.money import MoneyError, parse
+from returns.money import MoneyError
 
 PANELS = ("exchange", "return", "refund")
 MAX_QUANTITY = 50
@@ -362,7 +362,7 @@ def _goodwill(ask: Ask, show: Show, order: Order) -> dict[str, Any]:
 def goodwill_amount(text: str, currency: str, left_minor: int) -> tuple[int, str]:
     """Minor units and an empty fault, or 0 and a key of FAULTS. A comma is taken for a decimal point."""
     try:
-        minor = parse(text.strip().replace(",", "."), currency).minor
+        minor = typed_amount(text, currency)
     except MoneyError:
         return 0, "not_an_amount"
     if minor < 1:

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-from portal.refusal import Refusal
 from portal.returning import settle
 from portal.web.answers import Go, View
 from portal.web.console.acts import attempt, brand_of, order_path
-from portal.web.console.fields import form_key, form_text
+from portal.web.console.fields import form_amount, form_key, form_text
 from portal.web.console.said import after
 from portal.web.console.scope import acting_agent, actor, order_of
 from portal.web.console.show import show_for
 from portal.web.edge import Ask, page
-from returns.money import MoneyError, parse
 
 MAX_REASON = 1000
 
@@ -23,10 +21,7 @@ def refund_goodwill(ask: Ask) -> View | Go:
     brand, reason = brand_of(ask, order), form_text(ask, "reason", MAX_REASON)
 
     def act() -> dict[str, Any]:
-        try:
-            amount = parse(form_text(ask, "amount", 40), order.currency).minor
-        except MoneyError:
-            raise Refusal("nothing_to_refund", 422) from None
+        amount = form_amount(ask, order.currency)
         row = settle.refund_order(ask.tx, brand, order, amount, reason, key, actor(ask.who), ask.now)
         return {"amount": show_for(ask, brand).money(row.amount_minor, row.currency)}
 

@@ -6,14 +6,13 @@ from portal.refusal import Refusal
 from portal.returning import approve, receive, settle, start
 from portal.web.answers import Go, View
 from portal.web.console.acts import Desk, attempt, brand_of, on_case, order_path, refused
-from portal.web.console.fields import form_key, form_text
+from portal.web.console.fields import form_amount, form_key, form_text
 from portal.web.console.said import after
 from portal.web.console.scope import acting_agent, actor, order_of
 from portal.web.console.show import show_for
 from portal.web.console.wanted import wanted_of
 from portal.web.edge import Ask, page
 from returns.machine import Resolution
-from returns.money import MoneyError, parse
 
 MAX_REASON = 1000
 
@@ -88,10 +87,7 @@ def refund_return(ask: Ask) -> View | Go:
     """The amount in the button, or less of it. What was shown is what is done: the amount comes with the form."""
 
     def act(desk: Desk) -> dict[str, Any]:
-        try:
-            amount = parse(form_text(ask, "amount", 40).replace(",", "."), desk.case.currency).minor
-        except MoneyError:
-            raise Refusal("nothing_to_refund", 422) from None
+        amount = form_amount(ask, desk.case.currency)
         row = settle.refund(ask.tx, desk.brand, desk.case, desk.by, ask.now, amount_minor=amount)
         return {"amount": show_for(ask, desk.brand).money(row.amount_minor, row.currency)}
 

@@ -1,0 +1,49 @@
+"""Two returns of one order at the same moment: never more owed together than one after the other."""
+
+from __future__ import annotations
+
+import threading
+
+from portal.app import App
+from portal.audit import SHOPPER
+from portal.returning import start
+from portal.tables import Order
+from tests.portal.returning.test_start import ask
+from tests.world import World
+
+
+def _at_once(app: App, world: World, *triples: tuple[int, int, str]) -> list[int]:
+    """Asks for each triple in a thread of its own; every thread has read the order before any of them asks."""
+    barrier, owed = threading.Barrier(len(triples)), []
+
+    def run(n: int, triple: tuple[int, int, str]) -> None:
+        if not app.db.is_postgres:
+            barrier.wait()  # SQLite has one writer: inside of a transaction nobody else could come here
+        with app.db.transaction() as tx:
+            order = tx.get_one(Order, world.order.id)
+            start.offer(tx, world.juniper, order, app.now())  # as the page does before it asks
+            if app.db.is_postgres:
+                barrier.wait()
+            case = start.start_return(
+                tx, world.juniper, order, ask(world, triple), request_key=f"key-{n}", by=SHOPPER, now=app.now()
+            )
+            owed.append(case.refund_minor)
+
+    threads = [threading.Thread(target=run, args=item) for item in enumerate(triples)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return owed
+
+
+def test_shipping_is_owed_once_to_two_tabs(app: App, delivered: World) -> None:
+    owed = _at_once(app, delivered, (0, 1, "defective"), (1, 1, "defective"))
+    assert sum(owed) == 29610 + 1305 + 495
+
+
+def test_the_odd_cent_is_owed_once_to_two_tabs(app: App, delivered: World) -> None:
+    with app.db.transaction() as tx:
+        tx.get_one(type(delivered.lines[1]), delivered.lines[1].id).discount_minor = 291
+    owed = _at_once(app, delivered, (1, 1, "too_small"), (1, 1, "too_small"))
+    assert sum(owed) == 2 * 1450 - 291
