@@ -1,0 +1,153 @@
+"""Every page in every width: nothing sideways, nothing foreign, nothing broken, everything named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from tests.browser.stage import Demo, Sample, look_up, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+Visit = Callable[..., BrowserContext]
+WIDTHS = (320, 390, 1280)
+
+# What is wrong with the page that is open, in words, and whether all its pictures are drawn.
+FAULTS, PICTURES = (Path(__file__).with_name(name).read_text() for name in ("faults.js", "pictures.js"))
+
+
+def faults(page: Page, name: str, widths: tuple[int, ...] = WIDTHS) -> list[str]:
+    """What is wrong with the page that is open, at each width."""
+    found = []
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 844 if width < 1000 else 900})
+        found += [f"{name} at {width}: {fault}" for fault in page.evaluate(FAULTS)]
+    try:
+        page.wait_for_function(PICTURES, timeout=5_000)
+    except PlaywrightTimeout:
+        found.append(f"{name}: a picture is missing")
+    return found
+
+
+def test_faults_are_found(browser: Browser) -> None:
+    """The checks themselves: a page with one of each."""
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.set_content(
+        "<html lang='en_GB'><body><div style='width:600px'>x</div><a href='#nowhere'></a><button> </button>"
+        "<input name='q'><img src='data:image/png;base64,AA=='><p id='a'></p><p id='a'></p><table></table>"
+        "<svg width='9' height='9'><use href='#none'/></svg></body></html>"
+    )
+    told = "\n".join(page.evaluate(FAULTS))
+    for words in (
+        "scrolls sideways",
+        "0 h1",
+        "no title",
+        "lang is en_GB",
+        "dir is",
+        "not one main",
+        "no name: <a",
+        "no name: <button",
+        "no label: <input",
+        "not described: <img",
+        "id twice: a",
+        "points to nothing (nowhere)",
+        "table without scope",
+        "small target",
+    ):
+        assert words in told
+    assert page.evaluate(PICTURES) is False
+    page.close()
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    return visit(viewport={"width": 390, "height": 844}, reduced_motion="reduce").new_page()
+
+
+def test_looking_for_an_order(page: Page, demo: Demo) -> None:
+    wrong = []
+    for base in (demo.where["web"], demo.where["second_brand"]):
+        for path in ("/", "/?expired=1", "/?sent=1", "/there-is-no-such-page", "/find"):
+            page.goto(base + path)
+            wrong += faults(page, base + path)
+        page.goto(base)
+        page.get_by_role("button", name="Find my order").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        wrong += faults(page, "nothing entered")
+        look_up(page, Sample(base, "TW-0", "nobody@example.com", ""))
+        expect(page.get_by_role("alert")).to_be_visible()
+        wrong += faults(page, "no match")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_orders_of_every_kind(page: Page, demo: Demo) -> None:
+    wrong = []
+    for order in [demo.sample(n) for n in range(4)] + [demo.other(f"-100{n}") for n in (4, 5, 6, 8)]:
+        look_up(page, order)
+        expect(page).to_have_url(re.compile("/orders/"))
+        for updates in page.locator("details.more > summary").all():
+            updates.click()
+        wrong += faults(page, order.number)
+    for base, article in ((demo.where["web"], "pitch-cairn"), (demo.where["second_brand"], "using-cendre")):
+        page.goto(f"{base}/how-to/{article}")
+        wrong += faults(page, article)
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("brand", ["tarnwick", "noctuelle"])
+def test_every_step_of_a_return(page: Page, demo: Demo, brand: str) -> None:
+    look_up(page, demo.arrived(brand))
+    page.get_by_role("link", name="Start a return").click()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    wrong = faults(page, "no item chosen")
+    page.locator("input[name=item]").first.check()
+    page.get_by_label("What’s the reason?").first.select_option("too_large")
+    wrong += faults(page, "items")
+    page.get_by_role("button", name="Continue").click()
+    page.locator("input[value=exchange_variant]").check()
+    wrong += faults(page, "resolution")
+    page.locator("input[name^=swap-]:enabled").first.check()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="Check and confirm")).to_be_visible()
+    wrong += faults(page, "review")
+    page.get_by_role("button", name="Confirm return").click()
+    expect(page).to_have_url(re.compile(r"/returns/(?!new)"))
+    wrong += faults(page, "return")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_console(page: Page, demo: Demo) -> None:
+    page.goto(demo.where["console"])
+    wrong = faults(page, "sign-in")
+    sign_in(page, demo)
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
+    for path in ("", "/messages", "/inbox", "/codes", "/connections", "/brands", "/search?q=a", "/search?q=TW-1005"):
+        page.goto(demo.where["console"] + path)
+        wrong += faults(page, path or "queue")
+    order = page.url
+    assert "/console/orders/" in order
+    for panel in ("exchange", "return", "refund"):
+        page.goto(f"{order}?do={panel}")
+        wrong += faults(page, f"panel {panel}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("locale", "direction"), [("de", "ltr"), ("ar", "rtl")])
+def test_other_languages(page: Page, demo: Demo, locale: str, direction: str) -> None:
+    with demo.locale("noctuelle", locale):
+        base = demo.where["second_brand"]
+        page.goto(base)
+        wrong = faults(page, f"{locale} lookup")
+        assert page.locator("html").get_attribute("dir") == direction
+        page.locator("#order").fill(demo.sample(3).number)
+        page.locator("#who").fill(demo.sample(3).email)
+        page.locator("form[action='/find'] button").click()
+        expect(page).to_have_url(re.compile("/orders/"))
+        wrong += faults(page, f"{locale} order")
+    assert not wrong, "\n".join(wrong)
