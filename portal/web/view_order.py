@@ -163,10 +163,21 @@ def _hero(told: _Told, order: Any, shipments: Sequence[Any]) -> dict[str, Any]:
         return base | _all_over(told, shipments)
     hero = base | _lead_words(told, lead, len(shipments) > 1)
     others = [row for row in moving if row is not lead and row.window_from and row.window_to]
+    if others and _come_together(told, shipments):
+        over = told.speech.ngettext("%d parcel", "%d parcels", len(shipments)) % len(shipments)
+        return hero | {"kick": told.say("All parcels arrive"), "over": over}
     if others:
         nxt = min(others, key=lambda row: row.window_from)
         hero["also"] = told.say("The next parcel follows: %s") % told.span(nxt.window_from, nxt.window_to)
     return hero
+
+
+def _come_together(told: _Told, shipments: Sequence[Any]) -> bool:
+    """All are on their way, none in trouble, and expected at the same time."""
+    on_time = all(row.status in {"picked_up", "in_transit"} and not is_late(row) for row in shipments)
+    windows = {(row.window_from, row.window_to) for row in shipments}
+    last = shipments[0].window_to
+    return on_time and len(windows) == 1 and last is not None and last >= told.today
 
 
 def _urgency(row: Any) -> tuple[int, date]:
