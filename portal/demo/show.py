@@ -150,8 +150,9 @@ def _show(family: Family, place: Path, state: State, port: int, fast: bool, stop
 def _carrier(family: Family, place: Path, state: State, port: int, fast: bool) -> str:
     """Starts the simulated carrier, on the port it had before where that is free; returns its address."""
     hook_url = f"http://127.0.0.1:{port}/hooks/northpost/{state.hook_token}"
-    options = ["--port", str(_near(state.carrier_port)), "--api-key", state.api_key]
-    options += ["--hook-url", hook_url, "--hook-secret", state.hook_secret, "--state", str(place / "carrier.json")]
+    # With "=", because a random secret may begin with a dash and would be taken for an option.
+    options = ["--port", str(_near(state.carrier_port)), f"--api-key={state.api_key}"]
+    options += ["--hook-url", hook_url, f"--hook-secret={state.hook_secret}", "--state", str(place / "carrier.json")]
     options += ["--day-seconds", str(FAST_DAY_SECONDS if fast else DAY_SECONDS)]
     told = family.start("carrier", "carriers.simulated.northpost_server", *options).first_line()
     state.carrier_port = int(told["port"])
