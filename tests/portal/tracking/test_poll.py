@@ -251,7 +251,7 @@ def test_an_adapter_that_breaks_is_a_failure_of_the_connection(
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(module, "open_http", broken)
+    monkeypatch.setattr(module, "open_line", broken)
     with capture_logs() as logs:
         assert poll(app) == 3
     assert [entry["event"] for entry in logs] == ["poll_failed", "poll_refused"]
