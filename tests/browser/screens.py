@@ -46,10 +46,10 @@ def shopper(page: Page, demo: Demo) -> None:
     shot(page, "lookup")
     page.goto(demo.where["second_brand"])
     shot(page, "lookup-noctuelle")
-    for n, name in enumerate(("in-transit", "delayed", "delivered", "in-transit-noctuelle")):
+    for n, name in enumerate(("order", "order-delayed", "order-delivered", "order-noctuelle")):
         look_up(page, demo.sample(n))
         expect(page.locator("article.parcel").first).to_be_visible()
-        shot(page, f"order-{name}")
+        shot(page, name)
     page.goto(demo.mail(demo.sample(0).email, "on its way") + "/html")
     shot(page, "mail-shipped")
 
