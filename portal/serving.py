@@ -7,6 +7,7 @@ import contextlib
 import resource
 import socket
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
@@ -18,6 +19,8 @@ from portal.settings import Settings
 HEAD_SECONDS = 5.0
 BODY_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 5
+# A stop closes idle connections after this: a request that was already under way to us is then answered, not reset.
+LINGER_SECONDS = 0.5
 # Counts connections, idle ones too: a flood of slow ones must not use it up before the guard closes them.
 MAX_CONNECTIONS = 1000
 # A request needs a second at most; a worker's deploy waits no longer than this for the last of them.
@@ -32,6 +35,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._deadline: asyncio.TimerHandle | None = None
         self._heard = False
+        self.is_last = False  # the next answer says that the connection ends with it
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -56,11 +60,22 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._expect_within(BODY_SECONDS)
         super().on_headers_complete()
+        if self.is_last:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         self._expect_nothing()
         self._heard = False
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """The server stops: what has begun is answered, and what may be under way gets a moment to arrive."""
+        self.is_last = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            super().shutdown()
+        elif not self._heard:
+            self._unset_keepalive_if_required()
+            self._expect_within(LINGER_SECONDS)
 
     def _expect_within(self, seconds: float) -> None:
         self._expect_nothing()
@@ -80,6 +95,30 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._heard and not is_answering:
             self.transport.write(_TIMED_OUT)
         self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """uvicorn's, but a stop also takes in those who have connected and were not met yet: they would be reset."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        waiting = [accepted for listener in sockets or () for accepted in _waiting(listener)]
+        # Tasks, because nothing may come between the last look at the queue and its end.
+        met = [loop.create_task(loop.connect_accepted_socket(self._last_protocol, one)) for one in waiting]
+        await super().shutdown(sockets)
+        await asyncio.gather(*met, return_exceptions=True)
+
+    def _last_protocol(self) -> GuardedProtocol:
+        protocol = GuardedProtocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+        protocol.is_last = True
+        return protocol
+
+
+def _waiting(listener: socket.socket) -> Iterator[socket.socket]:
+    listener.setblocking(False)
+    with contextlib.suppress(OSError):  # nobody waits any more
+        while True:
+            yield listener.accept()[0]
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -109,7 +148,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         access_log=False,
         log_config=None,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(config).run(sockets=[listener])
 
 
 def _allow_many_connections() -> None:

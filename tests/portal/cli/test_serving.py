@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -35,20 +35,47 @@ async def _echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def port(monkeypatch: pytest.MonkeyPatch, server: serving.Server) -> Iterator[int]:
     """A guarded server around an echo, with short deadlines."""
     monkeypatch.setattr(serving, "HEAD_SECONDS", HEAD)
     monkeypatch.setattr(serving, "BODY_SECONDS", BODY)
     listener = serving.listen("127.0.0.1", 0)
-    config = uvicorn.Config(
-        _echo, http=serving.GuardedProtocol, lifespan="off", ws="none", log_config=None, timeout_keep_alive=60
-    )
-    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     yield listener.getsockname()[1]
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture
+def server() -> serving.Server:
+    """Not running yet."""
+    return serving.Server(_quiet())
+
+
+@pytest.fixture
+def stop(server: serving.Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Begins the stop, and returns once connections know of it."""
+    begun = threading.Event()
+    waits = server._wait_tasks_to_complete
+
+    async def told() -> None:
+        begun.set()
+        await waits()
+
+    monkeypatch.setattr(server, "_wait_tasks_to_complete", told)
+
+    def run() -> None:
+        server.should_exit = True
+        assert begun.wait(SLACK)
+
+    return run
+
+
+def _quiet() -> uvicorn.Config:
+    return uvicorn.Config(
+        _echo, http=serving.GuardedProtocol, lifespan="off", ws="none", log_config=None, timeout_keep_alive=60
+    )
 
 
 def open_to(port: int, sent: bytes) -> socket.socket:
@@ -99,6 +126,32 @@ def test_while_many_are_slow_others_are_served(port: int) -> None:
     assert (answer.status_code, len(answer.content), again.status_code) == (200, 300_000, 200)
     for held in slow:
         held.close()
+
+
+def test_a_stop_answers_whoever_is_connected_and_says_that_it_was_the_last(port: int, stop: Callable[[], None]) -> None:
+    """As a reverse proxy has them: one connection answered before, one half sent, one silent until now."""
+    kept = open_to(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert kept.recv(65536).startswith(b"HTTP/1.1 200")
+    half, silent = open_to(port, b"GET / HTTP/1.1\r\n"), open_to(port, b"")
+    stop()
+    half.sendall(b"Host: x\r\n\r\n")
+    for held in (kept, silent):
+        held.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    for held in (kept, half, silent):
+        answer = read_to_end(held)
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        assert b"connection: close" in answer
+
+
+def test_a_stop_takes_in_those_who_wait_to_be_met(server: serving.Server) -> None:
+    """They are connected as far as they know; closing the listener would reset them."""
+    listener = serving.listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    early = [open_to(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(5)]
+    server.should_exit = True  # as if SIGTERM had come in the moment of the start
+    server.run(sockets=[listener])
+    for held in early:
+        assert read_to_end(held).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.slow
