@@ -51,6 +51,18 @@ KEYS: Final = frozenset(
         "channel",
     }
 )
+# Libraries whose remarks below this level help nobody.
+_CHATTY: Final = {
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    # Its warning is that a batch takes longer than its tick, which is how batches are meant to work.
+    "apscheduler": logging.ERROR,
+    "alembic": logging.WARNING,
+    "sqlalchemy": logging.WARNING,
+    "uvicorn": logging.WARNING,
+    "weasyprint": logging.WARNING,
+    "fontTools": logging.WARNING,
+}
 _LONGEST_SEGMENT: Final = 16  # longer path segments are public ids or tokens
 _LONGEST_VALUE: Final = 300
 
@@ -79,8 +91,8 @@ def configure(settings: Settings) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for chatty in ("httpx", "httpcore", "apscheduler", "sqlalchemy", "uvicorn.access", "weasyprint", "fontTools"):
-        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+    for chatty, least in _CHATTY.items():
+        logging.getLogger(chatty).setLevel(max(level, least))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
