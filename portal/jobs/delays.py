@@ -30,9 +30,9 @@ def look_again(app: App) -> int:
         found = tx.exec(due.order_by(col(Shipment.delay_at)).limit(_BATCH)).all()
         # Orders before shipments, each by id: the order in which ingest locks them.
         orders = select(Order).where(col(Order.id).in_([order_id for _, order_id in found]))
-        tx.exec(orders.order_by(col(Order.id)).with_for_update()).all()
+        tx.exec(orders.order_by(col(Order.id)).with_for_update(key_share=True)).all()
         wanted = select(Shipment).where(col(Shipment.id).in_([shipment_id for shipment_id, _ in found]))
-        shipments = tx.exec(wanted.order_by(col(Shipment.id)).with_for_update()).all()
+        shipments = tx.exec(wanted.order_by(col(Shipment.id)).with_for_update(key_share=True)).all()
         stored = scans_of(tx, [shipment_id for shipment_id, _ in found if shipment_id])
         for shipment in shipments:
             _look(tx, shipment, stored[shipment.id or 0], now)

@@ -298,7 +298,7 @@ def _set(tx: Session, job: _Job, **values: Any) -> None:
 
 
 def _lock(tx: Session, job: _Job) -> Label:
-    return tx.exec(select(Label).where(Label.id == job.label.id).with_for_update()).one()
+    return tx.exec(select(Label).where(Label.id == job.label.id).with_for_update(key_share=True)).one()
 
 
 def _again(app: App, job: _Job) -> Row[Any]:

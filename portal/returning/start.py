@@ -167,7 +167,7 @@ def _alone_with(tx: Session, order: Order) -> None:
     Two returns of one order at a time would both count the same shipping, and the same odd cent, as still owed.
     """
     tx.flush()
-    tx.exec(select(Order.id).where(Order.id == order.id).with_for_update())
+    tx.exec(select(Order.id).where(Order.id == order.id).with_for_update(key_share=True))
     tx.expire_all()
 
 

@@ -200,7 +200,9 @@ def _write_unknown(app: App, found: Round) -> None:
     ids = [row.id for row in found.rows]
     with app.db.transaction() as tx:
         stored = scans_of(tx, ids)
-        wanted = select(Shipment).where(col(Shipment.id).in_(ids)).order_by(col(Shipment.id)).with_for_update()
+        wanted = (
+            select(Shipment).where(col(Shipment.id).in_(ids)).order_by(col(Shipment.id)).with_for_update(key_share=True)
+        )
         for shipment in tx.exec(wanted).all():
             shipment.heard_at, shipment.tries, shipment.error = now, 0, ""
             refold(tx, shipment, stored[_id(shipment)], now, is_unknown=True, has_news=True)

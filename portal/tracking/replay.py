@@ -237,8 +237,8 @@ def _change(tx: Session, shipment_id: int, reading: _Reading, now: datetime) -> 
 
 def _apply(tx: Session, shipment_id: int, reading: _Reading, now: datetime) -> None:
     order_id = tx.exec(select(Shipment.order_id).where(Shipment.id == shipment_id)).one()
-    tx.exec(select(Order).where(Order.id == order_id).with_for_update()).one()
-    shipment = tx.exec(select(Shipment).where(Shipment.id == shipment_id).with_for_update()).one()
+    tx.exec(select(Order).where(Order.id == order_id).with_for_update(key_share=True)).one()
+    shipment = tx.exec(select(Shipment).where(Shipment.id == shipment_id).with_for_update(key_share=True)).one()
     rebuilt = _rebuild(tx, shipment, reading)
     own = col(Scan.shipment_id) == shipment_id
     if rebuilt.removed:
