@@ -78,5 +78,7 @@ def create(settings: Settings, *, now: Clock = utc_now) -> Starlette:
         middleware=guards(settings),
         exception_handlers={404: edge.nowhere, 405: edge.nowhere},
     )
+    # Starlette would answer "/x/" with an address made from the Host header, whatever stands in that.
+    starlette.router.redirect_slashes = False
     starlette.state.app = app
     return starlette

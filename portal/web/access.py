@@ -1,8 +1,9 @@
 """Who may see a page: nobody in particular, the shopper of one order, or an agent. One function each."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlmodel import col, select, update
 
@@ -18,8 +19,11 @@ Trust = Literal["status", "email", "link"]
 SHOPPER_HOURS = 12
 AGENT_IDLE = timedelta(minutes=30)
 AGENT_ABSOLUTE = timedelta(hours=12)
+TRUSTS = ("status", "email", "link")
 # A shopper may keep several orders open in several tabs; the oldest falls off.
 MAX_OPEN_ORDERS = 5
+# As portal.keys.new_token makes them; anything else in a cookie is not carried on.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,17 @@ def shopper_of_order(ask: Ask) -> Shopper:
     rows = ask.tx.exec(query).all()
     if not rows:
         raise SignIn("/?expired=1")
-    session, order = max(rows, key=lambda row: ["status", "email", "link"].index(row[0].trust))
+    session, order = max(rows, key=lambda row: strength(row[0]))
     ask.session = session.token_hash
     return Shopper(order, session.trust)  # type: ignore[arg-type]
+
+
+def strength(session: Any) -> tuple[int, float, str]:
+    """Which of several open sessions of one order counts: the most trusted, then the oldest.
+
+    Every page must choose the same one, for the form token is bound to it; a second tab's session changes nothing.
+    """
+    return TRUSTS.index(session.trust), -session.created_at.timestamp(), session.token_hash
 
 
 def agent(ask: Ask) -> SignedIn:
@@ -126,7 +138,7 @@ def open_order(ask: Ask, order: Order, trust: Trust) -> Cookie:
 def open_tokens(ask: Ask) -> list[str]:
     """The shopper's session tokens of this browser, oldest first."""
     value = ask.cookies.get(cookie_name(ask.app.settings, "order"), "")
-    return [token for token in value.split(".") if token][-MAX_OPEN_ORDERS:]
+    return [token for token in value.split(".") if _TOKEN.fullmatch(token)][-MAX_OPEN_ORDERS:]
 
 
 def start_agent_session(ask: Ask, person: Agent) -> Cookie:

@@ -15,9 +15,13 @@ def is_own_site(headers: Mapping[str, str]) -> bool | None:
     origin = headers.get("origin")
     if origin is None:
         return None
-    return bool(origin != "null" and urlsplit(origin).hostname == host_name(headers.get("host", "")))
+    try:
+        named = urlsplit(origin).hostname
+    except ValueError:  # "http://[" and the like: no browser sends that
+        return False
+    return bool(origin != "null" and named == host_name(headers.get("host", "")))
 
 
 def token_matches(given: object, expected: str) -> bool:
     """Constant-time comparison; anything that is not text never matches."""
-    return isinstance(given, str) and hmac.compare_digest(given.encode(), expected.encode())
+    return isinstance(given, str) and hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())

@@ -143,9 +143,17 @@ class Edge:
         return serve
 
     async def nowhere(self, request: Request, error: Exception) -> Response:
-        """An address that no page has, or not for this method: told like any refusal, with the way on."""
+        """An address that no page has, or not for this method: told like any refusal, with the way on.
+
+        One slash too many is taken off, by a path of our own: the Host header has no say in where that leads.
+        """
         status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (404, None)
-        page = Page("GET", "", _nobody, partial(_not_found, status), writes=False)
+        path = request.scope["path"]
+        shorter = own_path(path.rstrip("/"), "")
+        if status == 404 and path.endswith("/") and shorter and request.method in {"GET", "HEAD"}:
+            return RedirectResponse(shorter, 303)
+        where = CONSOLE if path.startswith(CONSOLE) else ""
+        page = Page("GET", where, _nobody, partial(_not_found, status), writes=False)
         response = await asyncio.get_running_loop().run_in_executor(self.threads, self.run, page, request, {})
         response.headers.update(headers or {})
         return response
@@ -154,6 +162,8 @@ class Edge:
         """One page as one unit of work, in a thread. Answers every failure, so that nothing escapes as a bare 500."""
         site: Brand | None = None
         try:
+            if "\x00" in request.scope["path"]:  # PostgreSQL takes none, and no address of ours has one
+                raise Refusal("not_found", 404)
             site = self._site(request, page)
             return self._work(page, request, body, site)
         except SignIn as sign_in:
@@ -184,7 +194,7 @@ class Edge:
                 tx=tx,
                 now=self.app.now(),
                 path=request.path_params,
-                query=request.query_params,
+                query=_query(request),
                 headers=request.headers,
                 cookies=request.cookies,
                 body=body,
@@ -281,7 +291,7 @@ async def read_form(request: Request) -> dict[str, Any] | Response:
     try:
         async with request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
             for key, value in form.multi_items():
-                if not isinstance(value, str) or "\x00" in value:
+                if not isinstance(value, str) or not _is_storable(key + value):
                     return problem("unreadable_form", 400)
                 fields[key] = [*_listed(fields[key]), value] if key in fields else value
     except HTTPException as error:
@@ -289,6 +299,20 @@ async def read_form(request: Request) -> dict[str, Any] | Response:
     except (ClientDisconnect, ValueError, UnicodeError):
         return problem("unreadable_form", 400)
     return fields
+
+
+def _is_storable(text: str) -> bool:
+    """No NUL and nothing that UTF-8 cannot spell: a part of a form may name a charset that yields both."""
+    return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _query(request: Request) -> Mapping[str, str]:
+    """The parameters of the address, NULs left out: no database could look for them."""
+    given = request.query_params
+    raw: bytes = request.scope["query_string"]
+    if b"%00" not in raw and b"\x00" not in raw:
+        return given
+    return {key.replace("\x00", ""): value.replace("\x00", "") for key, value in given.items()}
 
 
 def wants_json(path: str) -> bool:

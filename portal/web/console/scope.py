@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy import ColumnElement, true, update
 from sqlmodel import col, select
@@ -13,6 +14,7 @@ from portal.refusal import Refusal
 from portal.tables import AgentSession, Brand, Order, ReturnCase
 from portal.web import access
 from portal.web.access import SignedIn
+from portal.web.answers import SignIn
 from portal.web.edge import Ask
 
 _FRESH = timedelta(minutes=1)
@@ -34,11 +36,23 @@ def reading_agent(ask: Ask) -> SignedIn:
 
 
 def acting_agent(ask: Ask) -> SignedIn:
-    """The agent behind a POST, which has a transaction already."""
-    who = access.agent(ask)
+    """The agent behind a POST, which has a transaction already. From the sign-in page one comes back to the form's."""
+    try:
+        who = access.agent(ask)
+    except SignIn:
+        raise SignIn(f"/console/sign-in?next={quote(_page_before(ask))}") from None
     mine = col(AgentSession.token_hash) == ask.session
     ask.tx.exec(update(AgentSession).where(mine, col(AgentSession.seen_at) < ask.now - _FRESH).values(seen_at=ask.now))
     return who
+
+
+def _page_before(ask: Ask) -> str:
+    """Where the form stood, by the browser's word: what it was sent to cannot be opened by an address."""
+    try:
+        path = urlsplit(ask.headers.get("referer", "")).path
+    except ValueError:
+        path = ""
+    return path if path.startswith("/console/") else "/console"
 
 
 def _is_stale(ask: Ask) -> bool:

@@ -17,7 +17,7 @@ from portal.quick import Quick
 from portal.refusal import Refusal
 from portal.returning.rows import load_policy
 from portal.tables import HowTo, Order, OrderLine, ReturnCase, Shipment, ShipmentItem, ShopperSession
-from portal.web.access import MAX_OPEN_ORDERS, Trust, open_tokens, shopper_of_order
+from portal.web.access import MAX_OPEN_ORDERS, Trust, open_tokens, shopper_of_order, strength
 from portal.web.answers import Data, Go, SignIn, View
 from portal.web.edge import Ask, page
 from portal.web.pages.howto import spoken
@@ -27,7 +27,6 @@ from portal.web.view_order import Page, Shelf, view
 from returns.policy import explain
 
 _SHELF_SECONDS = 30.0
-_TRUST_ORDER = ("status", "email", "link")
 
 
 def _table(table: type[SQLModel]) -> Any:
@@ -54,6 +53,7 @@ _OPENED = Quick(
     select(
         _session.token_hash,
         _session.trust,
+        _session.created_at,
         exists().where(_case.order_id == _order.id).label("has_returns"),
         *(_order[name] for name in _ORDER_COLUMNS),
     )
@@ -85,7 +85,8 @@ _RETURNS = Quick(
 )
 _ONE_SHIPMENT = Quick(
     select(
-        _session.trust, _shipment.public_id, _shipment.carrier, _shipment.number, _shipment.status,
+        _session.trust, _session.created_at, _session.token_hash,
+        _shipment.public_id, _shipment.carrier, _shipment.number, _shipment.status,
         _shipment.sub_status, _shipment.window_from, _shipment.window_to, _shipment.delivered_at, _shipment.delay,
         _shipment.heard_at, _shipment.story,
     )
@@ -109,7 +110,7 @@ def reader_of_order(ask: Ask) -> Opened:
     found = _OPENED.rows(ask.app.db, _keys(ask))
     if not found:
         raise SignIn("/?expired=1")
-    row = max(found, key=_trust_of)
+    row = max(found, key=strength)
     ask.session = row.token_hash
     return Opened(row, row.trust)
 
@@ -136,7 +137,7 @@ def reader_of_shipment(ask: Ask) -> Row[Any]:
     found = _ONE_SHIPMENT.rows(ask.app.db, keys)
     if not found:
         raise Refusal("not_found", 404)
-    row: Row[Any] = max(found, key=_trust_of)
+    row: Row[Any] = max(found, key=strength)
     return row
 
 
@@ -202,10 +203,6 @@ def _read_shelf(ask: Ask) -> Shelf:
     policy, _ = load_policy(ask.tx, ask.brand)
     days = [clause.facts["days"] for clause in explain(policy) if clause.code == "window_days"]
     return Shelf(howtos, int(days[0]) if days else None)
-
-
-def _trust_of(row: Any) -> int:
-    return _TRUST_ORDER.index(row.trust)
 
 
 def _keys(ask: Ask) -> dict[str, Any]:
