@@ -10,7 +10,7 @@ NOT_OURS := H015,H020,H043,J004,J018
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs clean
+.PHONY: help setup demo test check bench docs screens clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -42,6 +42,10 @@ bench: $(STAMP) ## speed, as ratios within one run; figures go to bench-results/
 
 docs: $(STAMP) ## write the generated documents again
 	$(BIN)/python deploy/checks.py --write
+
+screens: $(STAMP) ## take the pictures of docs/screens again, from the running demo
+	@sh deploy/setup.sh --for-tests
+	$(BIN)/python -m tests.browser.screens
 
 clean: ## remove the demo's data, caches and .venv
 	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis bench-results

@@ -102,6 +102,9 @@ def view(
     )
     parcels = [_parcel(told, order, row, n, page) for n, row in enumerate(page.shipments, 1)]
     hero = _hero(told, order, page.shipments)
+    for parcel, row in zip(parcels, page.shipments, strict=True):
+        if row is hero["lead"] and is_late(row):
+            parcel["advice"] = ""  # "What happened" above says it already
     return {
         "title": f"{hero['kick']} {hero['date']}".strip(),
         "number": order.number,

@@ -203,6 +203,10 @@ ACTS: Mapping[str, str] = {
     "return.in_transit": "scanned the parcel of return %(rma)s",
     "return.received": "received return %(rma)s",
     "return.refunded": "refunded %(amount)s for return %(rma)s",
+    "label.bought": "bought the label of return %(rma)s: %(carrier)s %(number)s",
+    "label.refused": "was refused a label for return %(rma)s: %(text)s",
+    "label.voided": "gave the label of return %(rma)s back",
+    "label.void_refused": "could not give the label of return %(rma)s back: %(text)s",
     "exchange.released": "released the exchange of return %(rma)s: %(sku)s",
 }
 
