@@ -17,9 +17,27 @@ def serve(host: str | None, port: int | None) -> None:
     except OSError as error:
         hint = "choose another with --port" if error.errno == 98 else "check --host"
         raise Stop(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; {hint}") from None
-    logs.configure(settings)
-    tell(f"listening on http://{settings.host}:{listener.getsockname()[1]}")
-    serving.serve(settings, listener)
+    with listener:
+        _must_have_tables(settings.database_url)
+        logs.configure(settings)
+        tell(f"listening on http://{settings.host}:{listener.getsockname()[1]}")
+        serving.serve(settings, listener)
+
+
+def _must_have_tables(url: str) -> None:
+    """Raises Stop for an empty database. One that is away may come back: it is served with 503 until it does."""
+    from portal import migrate as schema
+    from portal.db import Database, is_outage
+
+    db = Database(url)
+    try:
+        if schema.current(db) is None:
+            raise Stop("the database is empty; run: doorstep migrate")
+    except Exception as error:
+        if not is_outage(error):
+            raise
+    finally:
+        db.close()
 
 
 def work() -> None:
