@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,12 +19,36 @@ class NoPostgres(Exception):
     """Why no cluster can be had here."""
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A running cluster. `url` lacks only the database name."""
+
+    url: str
+    _command: tuple[object, ...]
+    _run_as: dict[str, Any]
+
+    def start(self) -> None:
+        """Starts it, again after `pull_the_plug`; returns once it answers."""
+        _run(self._run_as, *self._command, "-w", "start")
+
+    def pull_the_plug(self) -> None:
+        """Ends every process of it without a word to its clients' transactions."""
+        _run(self._run_as, *self._command, "-m", "immediate", "-w", "stop")
+
+
 @contextmanager
 def private_cluster(*, durable: bool = False, preload: Path | None = None) -> Iterator[str]:
     """Starts a cluster and yields a URL prefix that lacks only the database name. Raises NoPostgres with the reason.
 
     `durable` keeps fsync on, for benchmarks; tests of logic do not need the disk. `preload`: a library for the server.
     """
+    with fragile_cluster(durable=durable, preload=preload) as cluster:
+        yield cluster.url
+
+
+@contextmanager
+def fragile_cluster(*, durable: bool = False, preload: Path | None = None) -> Iterator[Cluster]:
+    """The same, with its plug in the caller's hand."""
     binaries = find_binaries()
     home = Path(tempfile.mkdtemp(prefix="pg"))
     run_as = _account(home)
@@ -35,11 +60,13 @@ def private_cluster(*, durable: bool = False, preload: Path | None = None) -> It
         settings = f"-c listen_addresses='' -c unix_socket_directories={home} -c max_connections=200"
         if not durable:
             settings += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-        _run(run_as, binaries / "pg_ctl", "-D", data, "-o", settings, "-l", home / "log", "-w", "start")
+        command = (binaries / "pg_ctl", "-D", data, "-o", settings, "-l", home / "log")
+        cluster = Cluster(f"postgresql://doorstep@/{{}}?host={quote(str(home), safe='')}", command, run_as)
+        cluster.start()
         try:
-            yield f"postgresql://doorstep@/{{}}?host={quote(str(home), safe='')}"
+            yield cluster
         finally:
-            _run(run_as, binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+            cluster.pull_the_plug()
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
