@@ -18,7 +18,7 @@ from portal.tables import Inbox
 
 ROWS = 40_000
 WORKERS = 2
-ROUNDS = 5
+ROUNDS = 3
 
 _BARE = """
 UPDATE inbox SET next_at = %(until)s, tries = tries + 1

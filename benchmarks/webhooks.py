@@ -30,7 +30,7 @@ from portal.tracking.inbox import HookRow, _PostgresStore, _SqliteStore
 
 CONNECTIONS = 32
 SECONDS = 3.0
-ROUNDS = 5
+ROUNDS = 3
 SECRET = "benchmark secret"
 TOKEN = "benchmark-token"
 
