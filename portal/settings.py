@@ -91,6 +91,7 @@ def _fault(error: dict[str, Any]) -> str:
 
 
 def root() -> Path:
-    """Where templates/ and static/ are: beside the packages in a checkout, inside `portal` in an installed wheel."""
+    """Where templates/ and static/ are: inside `portal` in an installed wheel, beside the packages in a checkout."""
     here = Path(__file__).resolve().parent
-    return here.parent if (here.parent / "templates").is_dir() else here / "_data"
+    # A wheel looks at its own first: beside it another distribution may have left a folder of that name.
+    return here / "_data" if (here / "_data").is_dir() else here.parent

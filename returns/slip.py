@@ -21,9 +21,9 @@ from returns import code128
 
 _HERE = Path(__file__).resolve().parent.parent
 _FOLDERS = (
-    _HERE / "templates" / "pdf",
     _HERE / "portal" / "_data" / "templates" / "pdf",
-)  # source tree, installed wheel
+    _HERE / "templates" / "pdf",
+)  # installed wheel, source tree
 _DOTS_PER_MM = 203 / 25.4  # thermal printers; bars of whole dots stay sharp on them
 _RTL = ("ar", "fa", "he", "ur", "yi", "dv", "ps", "sd", "ug")
 _SLIP_LINES = 15  # for the items beside the label, with a gap after each
