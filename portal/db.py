@@ -20,6 +20,8 @@ from sqlmodel import Session, SQLModel
 FIXED_SQLITE = (3, 51, 3)
 BACKPORTED_SQLITE = ((3, 44, 6), (3, 50, 7))
 BUSY_SECONDS = 5
+# What a connection outside the pool may keep of an SQLite file: fewer reads, and four threads stay small.
+OWN_CACHE_KB = 16_000
 
 
 class Database:
@@ -52,6 +54,8 @@ class Database:
         pooled.detach()
         if self.is_postgres:
             connection.autocommit = True
+        else:
+            connection.execute(f"PRAGMA cache_size=-{OWN_CACHE_KB}")
         self._own.append(connection)
         return connection
 
