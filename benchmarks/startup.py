@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks import databases, load
 from benchmarks.serving import SECRET_KEY, server
 
-ROUNDS = 9
+ROUNDS = 5
 REQUESTS = 10_000
 _BARE = "import starlette.applications, starlette.routing, sqlmodel, httpx, apscheduler.schedulers.background"
 _PRODUCT = "from portal.app import create; from portal.settings import load; create(load())"

@@ -2,8 +2,6 @@
 
 from functools import lru_cache
 
-import nh3
-from markdown_it import MarkdownIt
 from markupsafe import Markup
 from sqlmodel import col, func, select
 
@@ -38,6 +36,9 @@ def spoken(brand: Brand) -> set[str]:
 @lru_cache(256)
 def render(markdown: str) -> Markup:
     """Safe HTML: no raw HTML from the source, only plain tags, links to https, mailto and tel, our own pictures."""
+    import nh3  # both are loaded with the first article: most processes start without showing one
+    from markdown_it import MarkdownIt
+
     html = MarkdownIt("commonmark", {"html": False, "linkify": False}).render(markdown)
     clean = nh3.clean(
         html.replace("<h1>", "<h2>").replace("</h1>", "</h2>"),
