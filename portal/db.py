@@ -22,6 +22,8 @@ BACKPORTED_SQLITE = ((3, 44, 6), (3, 50, 7))
 BUSY_SECONDS = 5
 # What a connection outside the pool may keep of an SQLite file: fewer reads, and four threads stay small.
 OWN_CACHE_KB = 16_000
+# Such a connection may serve the event loop: somebody's exclusive lock must not hold everybody up for long.
+OWN_BUSY_MS = 250
 
 
 class Database:
@@ -56,6 +58,7 @@ class Database:
             connection.autocommit = True
         else:
             connection.execute(f"PRAGMA cache_size=-{OWN_CACHE_KB}")
+            connection.execute(f"PRAGMA busy_timeout={OWN_BUSY_MS}")
         self._own.append(connection)
         return connection
 

@@ -92,17 +92,23 @@ class Page:
     who: Access
     run: Run
     writes: bool
+    quick: bool = False
 
     def __call__(self, ask: Ask) -> Result:
         return self.run(ask)
 
 
-def page(method: str, path: str, *, who: Access, writes: bool | None = None) -> Callable[[Run], Page]:
+def page(
+    method: str, path: str, *, who: Access, writes: bool | None = None, quick: bool = False
+) -> Callable[[Run], Page]:
     """Makes a function a page. Pages are found by their folder, so there is no list to edit.
+
+    `quick`: reads a few rows by portal.quick and nothing else. On SQLite, where a read is no wait, it runs on the event
+    loop: handing it to a thread and back costs more than the page (docs/performance.md).
 
     A POST writes; a GET reads unless `writes` says otherwise (a mailed link that is swapped for a session).
     """
-    return lambda run: Page(method, path, who, run, method == "POST" if writes is None else writes)
+    return lambda run: Page(method, path, who, run, method == "POST" if writes is None else writes, quick)
 
 
 def all_pages() -> list[Page]:
@@ -137,6 +143,8 @@ class Edge:
             body: Mapping[str, Any] | Response = await read_form(request) if page.method == "POST" else {}
             if isinstance(body, Response):
                 return body
+            if page.quick and not self.app.db.is_postgres:
+                return self.run(page, request, body)
             work = partial(self.run, page, request, body)
             return await asyncio.get_running_loop().run_in_executor(self.threads, work)
 

@@ -115,7 +115,7 @@ def reader_of_order(ask: Ask) -> Opened:
     return Opened(row, row.trust)
 
 
-@page("GET", "/orders/{order}", who=reader_of_order)
+@page("GET", "/orders/{order}", who=reader_of_order, quick=True)
 def order_page(ask: Ask) -> View:
     """One order: where it is, when it comes, what there is to do."""
     opened: Opened = ask.who
@@ -141,7 +141,7 @@ def reader_of_shipment(ask: Ask) -> Row[Any]:
     return row
 
 
-@page("GET", "/api/orders/{order}/shipments/{shipment}", who=reader_of_shipment)
+@page("GET", "/api/orders/{order}/shipments/{shipment}", who=reader_of_shipment, quick=True)
 def shipment_json(ask: Ask) -> Data:
     """One shipment with its stored story (portal.tracking.story). Dates ISO 8601, instants in UTC."""
     row: Row[Any] = ask.who
