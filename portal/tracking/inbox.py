@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -176,7 +177,7 @@ class Writer:
             self._store = None
 
 
-class _Store:
+class _Store(ABC):
     """One dedicated driver connection in autocommit: every statement is a transaction."""
 
     def __init__(self, db: Database) -> None:
@@ -185,8 +186,9 @@ class _Store:
         pooled.detach()
         self.errors: Any = db.engine.dialect.dbapi
 
+    @abstractmethod
     def insert(self, rows: Sequence[HookRow]) -> None:
-        raise NotImplementedError
+        """All rows in one statement; a key that is there already is no error."""
 
     def is_outage(self, error: Exception) -> bool:
         return isinstance(error, self.errors.OperationalError | self.errors.InterfaceError)
