@@ -151,6 +151,41 @@ class Trust(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Greeting:
+    """The answer to a call that only proves an address: sent back as it is, nothing is kept of the call itself.
+
+    `challenge` and `ref` are set where the carrier wants to be called back before it pushes (see Activates).
+    """
+
+    body: bytes = b'{"ok":true}'
+    content_type: str = "application/json"
+    challenge: str = field(default="", repr=False)
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What shall be pushed, and where to. `numbers` is empty where a carrier pushes for a whole account."""
+
+    hook_url: str
+    secret: str = field(repr=False)
+    numbers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """What a carrier made of one wish: a subscription with its end, or the carrier's words why not.
+
+    `number` is empty for a whole account. `ref` is what ends it again, empty where nothing can.
+    """
+
+    number: str
+    ref: str = ""
+    expires_at: datetime | None = None
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """A promise to the carrier: at most `calls` per `per`, for one credential."""
 
@@ -188,6 +223,11 @@ class About:
     time_rule: str = ""
     fields: Sequence[Field] = ()
     hook_header_names: Sequence[str] = ()  # what `verify` reads; kept with a signed delivery, never with a hint
+    subscription_batch: int = 0  # numbers a subscribe call takes; 0: one subscription for the whole account
+    subscription_life: timedelta | None = None  # how long one lasts; None: until it is ended
+    void_within: timedelta | None = None  # how long after purchase a label can be given back; None: no deadline known
+    unmapped: Mapping[str, str] = field(default_factory=dict)  # known codes that say no status -> why
+    assumed: Sequence[str] = ()  # what is built on a second-hand source alone, a sentence each
     sources: Sequence[str] = ()
     gaps: Sequence[str] = ()
 
@@ -203,6 +243,7 @@ class Item:
     sku: str = ""
     origin_country: str = ""
     hs_code: str = ""
+    grams: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +267,9 @@ class LabelOrder:
 class Label:
     """A bought label. `body` is the carrier's document as bytes; empty with `format` "none" where we draw our own.
 
-    `service` and `routing` are the texts to print on a label that we draw.
+    `service` and `routing` are the texts to print on a label that we draw. `qr` is a picture (PNG) that a counter scans
+    instead of paper, `counter_code` the text to type where scanning fails. `size` is as the carrier names it ("4x6",
+    "A6"). `url` is where the document lies when the answer only points to it; it is fetched at purchase.
     """
 
     ref: str
@@ -239,6 +282,10 @@ class Label:
     qr: bytes = b""
     service: str = ""
     routing: str = ""
+    counter_code: str = ""
+    size: str = ""
+    url: str = field(default="", repr=False)
+    customs: bytes = b""
 
     def __repr__(self) -> str:
         return f"Label({self.ref!r}, {self.format!r}, {len(self.body)} bytes)"
@@ -301,4 +348,51 @@ class Labels(Protocol):
 
     def void_label(self, http: Http, label_ref: str) -> None:
         """Gives it back. Raises Refused where the carrier does not."""
+        ...
+
+
+@runtime_checkable
+class ReadsLabels(Protocol):
+    """Its label answers can be read apart from the purchase, as `doorstep carriers parse --label` does."""
+
+    def parse_label(self, body: bytes) -> Label:
+        """Pure. What an answer to a purchase holds. Raises Refused in the carrier's words, or BadPayload."""
+        ...
+
+
+@runtime_checkable
+class Subscribes(Protocol):
+    """Pushes only what was asked for by API."""
+
+    def subscribe(self, http: Http, wanted: Wanted) -> Sequence[Subscribed]:
+        """At most `about.subscription_batch` numbers a call. Asking again for what is subscribed is no error."""
+        ...
+
+    def unsubscribe(self, http: Http, ref: str) -> None:
+        """Ends it. One that is gone already is no error."""
+        ...
+
+
+@runtime_checkable
+class Activates(Protocol):
+    """Wants to be called back before it pushes."""
+
+    def activate(self, http: Http, ref: str, challenge: str) -> None: ...
+
+
+@runtime_checkable
+class Greets(Protocol):
+    """Sends calls to the hook address that are no deliveries."""
+
+    def greet(self, hook: Hook, secret: str) -> Greeting | None:
+        """What to answer, or None for a delivery. Pure; asked before `verify`, so it must give nothing away."""
+        ...
+
+
+@runtime_checkable
+class IssuesTokens(Protocol):
+    """Fetches a token from us before it pushes, at the hook address + "/token"."""
+
+    def issue_token(self, hook: Hook, secret: str, now: datetime) -> Greeting:
+        """The OAuth token answer. Raises BadSignature for a caller that does not know the secret."""
         ...

@@ -69,7 +69,7 @@ class Http:
         return self._call("GET", path, **options)
 
     def post(self, path: str, **options: Any) -> Reply:
-        """POST. Options: params, json, data (form), headers, buys."""
+        """POST. Options: params, json, data (form), content (bytes; name its type in headers), headers, buys."""
         return self._call("POST", path, **options)
 
     def put(self, path: str, **options: Any) -> Reply:
@@ -88,20 +88,21 @@ class Http:
         params: Mapping[str, str | int] | None = None,
         json: object = None,
         data: Mapping[str, str] | None = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         buys: bool = False,
         public: bool = False,
     ) -> Reply:
-        content = None if json is None else orjson.dumps(json)
+        body = content if json is None else orjson.dumps(json)
         request = self.client.build_request(
             method,
             self.base + path if path.startswith("/") else path,
             params=params,
-            content=content,
+            content=body,
             data=data,
             headers={
                 "Accept": "application/json",
-                **({"Content-Type": "application/json"} if content is not None else {}),
+                **({"Content-Type": "application/json"} if json is not None else {}),
                 **(headers or {}),
                 "Accept-Encoding": "gzip",  # the only coding that _inflate opens, with a cap
             },
@@ -118,10 +119,10 @@ class Http:
         with _lost(buys), ending_by(until):
             response = self.client.send(request, auth=auth, stream=True, follow_redirects=False)
             try:
-                body = b"".join(_inflate(response, until))
+                received = b"".join(_inflate(response, until))
             finally:
                 response.close()
-        return Reply(response.status_code, body, {k.lower(): v for k, v in response.headers.items()})
+        return Reply(response.status_code, received, {k.lower(): v for k, v in response.headers.items()})
 
 
 def open_http(

@@ -2,9 +2,9 @@
 
 test_contract.py runs them over all adapters and fixtures; test_clauses.py shows that each one can fail.
 
-Fixtures are tests/carriers/fixtures/<slug>/<case>.json, a raw body, beside <case>.expected.json in the shape of
-`doorstep carriers parse`. Cases called hook_* came by webhook. A case called hook_<x> beside one called track_<x> holds
-scans that are in the other too.
+Fixtures are tests/carriers/fixtures/<slug>/<case>.json (or .xml, .edi), a raw body, beside <case>.expected.json in the
+shape of `doorstep carriers parse`. Cases called hook_* came by webhook. A case called hook_<x> beside one called
+track_<x> holds scans that are in the other too.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Case:
     name: str
     body: bytes
     expected: dict[str, Any]
+    format: str = "json"
 
     @property
     def is_hook(self) -> bool:
@@ -63,18 +64,17 @@ def cases(slug: str) -> list[Case]:
     """All fixtures of a carrier. A fixture without its expectation is an error, and so is the reverse."""
     folder = FIXTURES / slug
     expectations = {path.name.removesuffix(".expected.json") for path in folder.glob("*.expected.json")}
-    bodies = {path.name.removesuffix(".json") for path in folder.glob("*.json")} - {
-        f"{e}.expected" for e in expectations
-    }
-    assert bodies == expectations, f"{slug}: fixtures and expectations differ: {bodies ^ expectations}"
+    bodies = {path.stem: path for path in folder.glob("*.*") if not path.name.endswith(".expected.json")}
+    assert set(bodies) == expectations, f"{slug}: fixtures and expectations differ: {set(bodies) ^ expectations}"
     return [
         Case(
             slug,
             name,
-            (folder / f"{name}.json").read_bytes(),
+            path.read_bytes(),
             json.loads((folder / f"{name}.expected.json").read_bytes()),
+            path.suffix.removeprefix("."),
         )
-        for name in sorted(bodies)
+        for name, path in sorted(bodies.items())
     ]
 
 

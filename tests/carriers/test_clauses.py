@@ -17,10 +17,10 @@ from carriers.http import Http
 from carriers.status import Status
 from tests.carriers import clauses
 from tests.carriers.clauses import Case, cases
-from tests.carriers.test_contract import SIGNERS
+from tests.carriers.signers import signers
 
 TRUE = Northpost()
-(SIGNER,) = SIGNERS["northpost"]
+(SIGNER,) = signers("northpost")
 CASES = {case.name: case for case in cases("northpost")}
 TRACK = CASES["track_out_for_delivery"]
 HOOK = CASES["hook_out_for_delivery"]

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
-import unicodedata
-from collections.abc import Mapping
-from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -18,39 +12,14 @@ from hypothesis import strategies as st
 from carriers.contract import Carrier, Hooked, Tracks
 from carriers.registry import all_carriers
 from tests.carriers import clauses
-from tests.carriers.clauses import Case, Signer, cases
+from tests.carriers.clauses import Case, cases
+from tests.carriers.signers import signers
 
 CARRIERS = all_carriers()
 CASES = [case for slug in CARRIERS for case in cases(slug)]
 
 each_carrier = pytest.mark.parametrize("carrier", CARRIERS.values(), ids=list(CARRIERS))
 each_case = pytest.mark.parametrize("case", CASES, ids=[f"{case.slug}-{case.name}" for case in CASES])
-
-
-def _hmac(body: bytes, secret: str) -> bytes:
-    return hmac.new(secret.encode(), body, sha256).digest()
-
-
-def _easypost(body: bytes, secret: str, now: datetime) -> Mapping[str, str]:
-    key = unicodedata.normalize("NFKD", secret).encode()
-    return {"x-hmac-signature": "hmac-sha256-hex=" + hmac.new(key, body, sha256).hexdigest()}
-
-
-def _northpost(body: bytes, secret: str, now: datetime) -> Mapping[str, str]:
-    stamp = str(int(now.timestamp()))
-    return {"northpost-signature": f"t={stamp},v1={_hmac(stamp.encode() + b'.' + body, secret).hex()}"}
-
-
-# How each carrier that pushes signs what it pushes. A new one is added here.
-SIGNERS = {
-    "easypost": [Signer(_easypost)],
-    "fedex": [
-        Signer(lambda body, secret, now: {"fdx-signature": _hmac(body, secret).hex()}),
-        Signer(lambda body, secret, now: {"fdx-signature": base64.b64encode(_hmac(body, secret)).decode()}),
-    ],
-    "northpost": [Signer(_northpost, dated=True)],
-    "ups": [Signer(lambda body, secret, now: {"credential": secret})],
-}
 
 
 def test_there_are_carriers_and_each_has_fixtures() -> None:
@@ -136,7 +105,7 @@ def test_errors_are_told_apart(carrier: Carrier) -> None:
 def test_signatures_hold(carrier: Carrier) -> None:
     if not isinstance(carrier, Hooked):
         pytest.skip(f"{carrier.about.slug} does not push")
-    for signer in SIGNERS[carrier.about.slug]:
+    for signer in signers(carrier.about.slug):
         for case in cases(carrier.about.slug):
             clauses.signatures_hold(carrier, signer, case.body)
 
