@@ -9,10 +9,9 @@ track_<x> holds scans that are in the other too.
 
 from __future__ import annotations
 
-import copy
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,12 +26,12 @@ from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimite
 from carriers.http import Http, open_client, open_http
 from carriers.status import SUB_STATUSES, Status, status_of
 from carriers.view import answer_as_json
+from tests.carriers.bodies import FORMS, NEVER_SEEN, Form
 from tests.carriers.fakes.server import Answered, FakeServer, Received
 
 FIXTURES = Path(__file__).parent / "fixtures"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SECRET = "correct horse battery staple"
-NEVER_SEEN = "NEVERSEEN"
 
 Parse = Callable[[bytes], Answer]
 
@@ -46,6 +45,10 @@ class Case:
     body: bytes
     expected: dict[str, Any]
     format: str = "json"
+
+    @property
+    def form(self) -> Form:
+        return FORMS[self.format]
 
     @property
     def is_hook(self) -> bool:
@@ -119,9 +122,9 @@ def sub_statuses_belong_to_their_status(case: Case, parse: Parse) -> None:
 
 
 def a_removed_key_is_harmless(case: Case, parse: Parse) -> None:
-    """Without any one of its keys a body is BadPayload, or says less, but never says something else."""
+    """Without any one key, element or segment a body is BadPayload, or says less, but never says something else."""
     whole = parse(case.body)
-    for path, body in _without_each_key(json.loads(case.body)):
+    for path, body in case.form.without_each_part(case.body):
         try:
             less = parse(body)
         except BadPayload:
@@ -142,34 +145,13 @@ def _says_no_more(less: Answer, whole: Answer, path: str) -> None:
     assert set(less.not_found) <= {*whole.not_found, *(fault.number for fault in whole.errors), *numbers}
 
 
-def _without_each_key(value: Any) -> Iterator[tuple[str, bytes]]:
-    for path in _key_paths(value, ()):
-        changed = copy.deepcopy(value)
-        holder = changed
-        for step in path[:-1]:
-            holder = holder[step]
-        del holder[path[-1]]
-        yield "/".join(map(str, path)), json.dumps(changed).encode()
-
-
-def _key_paths(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
-    if isinstance(value, dict):
-        for key, child in value.items():
-            yield (*path, key)
-            yield from _key_paths(child, (*path, key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _key_paths(child, (*path, index))
-
-
 def a_code_never_seen_is_not_guessed(case: Case, parse: Parse, about: About) -> None:
     """With every code replaced by one that nobody knows, nothing has a status, and the codes are listed."""
     known = {part for code in about.codes for part in (code, *code.split("/"))}
     known |= {scan.code for parcel in parse(case.body).parcels for scan in parcel.scans}
     known |= {code.lstrip("0") for code in known}  # numbers lose their leading zeros
-    renamed = _renamed(json.loads(case.body), known - {""})
     try:
-        answer = parse(json.dumps(renamed).encode())
+        answer = parse(case.form.renamed(case.body, known - {""}))
     except BadPayload:
         return
     for parcel in answer.parcels:
@@ -178,16 +160,6 @@ def a_code_never_seen_is_not_guessed(case: Case, parse: Parse, about: About) -> 
         if parcel.scans:
             assert parcel.status is None, "a status guessed from something else than a code"
             assert NEVER_SEEN in answer.unmapped
-
-
-def _renamed(value: Any, known: set[str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _renamed(child, known) for key, child in value.items()}
-    if isinstance(value, list):
-        return [_renamed(child, known) for child in value]
-    if isinstance(value, str | int) and not isinstance(value, bool) and str(value) in known:
-        return NEVER_SEEN
-    return value
 
 
 def rubbish_is_bad_payload(parse: Parse, body: bytes) -> None:

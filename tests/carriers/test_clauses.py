@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -14,8 +15,11 @@ from carriers.adapters.northpost import ABOUT, Northpost
 from carriers.contract import About, Answer, Fetched, Hook, Parcel, Scan, ZoneFrom
 from carriers.errors import BadPayload, BadSignature, Unavailable
 from carriers.http import Http
+from carriers.reading import When, oldest_first, reading, when
+from carriers.reading_xml import as_xml, child_text
 from carriers.status import Status
 from tests.carriers import clauses
+from tests.carriers.bodies import FORMS
 from tests.carriers.clauses import Case, cases
 from tests.carriers.signers import signers
 
@@ -183,6 +187,118 @@ def test_the_true_carrier_keeps_every_clause(clause: Callable[[Case, Northpost],
 def test_a_mutant_is_caught(clause: Callable[[Case, Northpost], None], mutant: type[Northpost]) -> None:
     with pytest.raises((AssertionError, KeyError, TypeError, ValueError)):
         clause(TRACK, mutant())
+
+
+# Two parcels in the other formats, one with two scans and one with none.
+NOTICES = {
+    "xml": b"""<n:notices xmlns:n="urn:notices"><n:parcel number="NP1">
+        <scan code="OFD"><at>2026-11-20T09:00:00Z</at></scan>
+        <scan code="ARR"><at>2026-11-19T09:00:00Z</at></scan></n:parcel><n:parcel number="NP2"/></n:notices>""",
+    "edi": b"ISA*00*          *00*          *02*NOTICES        *ZZ*SHOP           *261120*0900*U*00401"
+    b"*000000001*0*P*>~\nN*NP1~\nS*OFD*2026-11-20T09:00:00Z~\nS*ARR*2026-11-19T09:00:00Z~\nN*NP2~\nIEA*2*000000001~\n",
+}
+NOTICE_CODES = {"OFD": Status.OUT_FOR_DELIVERY, "ARR": Status.IN_TRANSIT}
+NOTICE_ABOUT = replace(ABOUT, codes={code: status.value for code, status in NOTICE_CODES.items()})
+
+Notices = list[tuple[str, list[tuple[str, str]]]]
+
+
+def xml_notices(body: bytes) -> Notices:
+    return [
+        (parcel.attrib["number"], [(scan.get("code", ""), child_text(scan, "at")) for scan in parcel])
+        for parcel in as_xml(body)
+    ]
+
+
+def edi_notices(body: bytes) -> Notices:
+    found: Notices = []
+    segments = [segment.strip().split("*") for segment in body.decode().split("~")]
+    if segments[0][13] != segments[-2][2] or int(segments[-2][1]) != sum(s[0] == "N" for s in segments):
+        raise BadPayload("the envelope does not hold what it says")
+    for name, *fields in segments:
+        if name == "N":
+            found.append((fields[0], []))
+        elif name == "S":
+            found[-1][1].append((fields[0], fields[1]))
+    return found
+
+
+READ_NOTICES: dict[str, Callable[[bytes], Notices]] = {"xml": xml_notices, "edi": edi_notices}
+
+
+@dataclass(frozen=True)
+class NoticeReader:
+    """Reads the notices of one format. The last four fields are ways to do it wrong."""
+
+    format: str
+    guess: Status | None = None
+    now: datetime | None = None
+    leaks: bool = False
+    nameless: bool = False
+
+    def __call__(self, body: bytes) -> Answer:
+        try:
+            with nullcontext() if self.leaks else reading("notices"):
+                return Answer(tuple(self._parcel(*notice) for notice in READ_NOTICES[self.format](body)))
+        except BadPayload:
+            if self.nameless:
+                return Answer((Parcel(""),))
+            raise
+
+    def _parcel(self, number: str, given: list[tuple[str, str]]) -> Parcel:
+        if not number:
+            raise BadPayload("a notice without a number")
+        scans = oldest_first(self._scan(code, when(at)) for code, at in given)
+        return Parcel(number, scans, scans[-1].status if scans else None)
+
+    def _scan(self, code: str, moment: When) -> Scan:
+        status = NOTICE_CODES.get(code, self.guess)
+        return Scan(moment.at or self.now, moment.local, moment.offset, moment.zone_from, code, "", status)
+
+
+def notices(format: str) -> Case:
+    return Case("notices", "track_notices", NOTICES[format], {}, format)
+
+
+def renamed_notices(case: Case, parse: NoticeReader) -> None:
+    clauses.a_code_never_seen_is_not_guessed(case, parse, NOTICE_ABOUT)
+
+
+@pytest.mark.parametrize("format", NOTICES)
+def test_a_true_reader_of_another_format_keeps_the_clauses(format: str) -> None:
+    case, parse = notices(format), NoticeReader(format)
+    first, second = parse(case.body).parcels
+    assert (len(first.scans), first.status, second.scans) == (2, Status.OUT_FOR_DELIVERY, ())
+    clauses.a_removed_key_is_harmless(case, parse)
+    renamed_notices(case, parse)
+
+
+@pytest.mark.parametrize("format", NOTICES)
+@pytest.mark.parametrize(
+    ("clause", "wrong"),
+    [
+        (clauses.a_removed_key_is_harmless, {"now": clauses.NOW}),
+        (clauses.a_removed_key_is_harmless, {"leaks": True}),
+        (clauses.a_removed_key_is_harmless, {"nameless": True}),
+        (renamed_notices, {"guess": Status.IN_TRANSIT}),
+    ],
+)
+def test_a_mutant_of_another_format_is_caught(
+    clause: Callable[[Case, NoticeReader], None], wrong: dict[str, Any], format: str
+) -> None:
+    with pytest.raises((AssertionError, KeyError, IndexError, ValueError)):
+        clause(notices(format), NoticeReader(format, **wrong))
+
+
+@pytest.mark.parametrize("format", FORMS)
+def test_every_part_is_left_out_once_and_every_value_can_be_replaced(format: str) -> None:
+    body, form = NOTICES.get(format, TRACK.body), FORMS[format]
+    whole = form.renamed(body, set())
+    without = [less for _, less in form.without_each_part(body)]
+    replaced = [form.with_value(body, index, ["rubbish"]) for index in range(form.values(body))]
+    for changed in (without, replaced):
+        assert len(changed) >= 10
+        assert len({whole, *changed}) == len(changed) + 1
 
 
 def test_losing_the_scans_of_a_parcel_is_caught() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -68,10 +67,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=12,
 )
+WORDS = st.text(st.sampled_from("abc <>&;*~\n1"), max_size=8)
+XML = st.recursive(WORDS, lambda inner: st.lists(inner, max_size=3).map(lambda all: f"<a b=''>{''.join(all)}</a>"))
 
 
 @each_carrier
-@given(body=st.binary(max_size=64) | JSON.map(lambda value: json.dumps(value).encode()))
+@given(body=st.binary(max_size=64) | JSON.map(lambda value: json.dumps(value).encode()) | XML.map(str.encode))
 def test_rubbish_is_bad_payload(carrier: Carrier, body: bytes) -> None:
     if isinstance(carrier, Tracks):
         clauses.rubbish_is_bad_payload(carrier.parse, body)
@@ -84,14 +85,17 @@ def test_rubbish_is_bad_payload(carrier: Carrier, body: bytes) -> None:
 @given(data=st.data())
 def test_a_value_of_another_kind_is_bad_payload_or_an_answer(case: Case, data: st.DataObject) -> None:
     """One value anywhere in a true body is replaced by anything."""
-    value = json.loads(case.body)
-    paths = list(clauses._key_paths(value, ()))
-    path = data.draw(st.sampled_from(paths))
-    holder: Any = value
-    for step in path[:-1]:
-        holder = holder[step]
-    holder[path[-1]] = data.draw(JSON)
-    clauses.rubbish_is_bad_payload(case.reader(CARRIERS[case.slug]), json.dumps(value).encode())
+    index = data.draw(st.integers(0, case.form.values(case.body) - 1))
+    body = case.form.with_value(case.body, index, data.draw(JSON))
+    clauses.rubbish_is_bad_payload(case.reader(CARRIERS[case.slug]), body)
+
+
+@each_case
+@settings(max_examples=10)
+@given(data=st.data())
+def test_a_body_that_breaks_off_is_bad_payload_or_an_answer(case: Case, data: st.DataObject) -> None:
+    end = data.draw(st.integers(0, len(case.body)))
+    clauses.rubbish_is_bad_payload(case.reader(CARRIERS[case.slug]), case.body[:end])
 
 
 @each_carrier
