@@ -16,7 +16,7 @@ import httpx
 import orjson
 
 from carriers.contract import Authorises, Carrier
-from carriers.errors import BadCredentials, Forbidden, OutcomeUnknown, RateLimited, Unavailable
+from carriers.errors import BadCredentials, Forbidden, OutcomeUnknown, RateLimited, Refused, Unavailable
 from carriers.wire import DeadlineTransport, ending_by
 
 if TYPE_CHECKING:
@@ -235,6 +235,17 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta:
     if not math.isfinite(seconds):
         return PAUSE
     return min(max(timedelta(seconds=min(seconds, 86400.0)), timedelta(seconds=1)), MAX_PAUSE)
+
+
+def granted(reply: Reply, name: str) -> Reply:
+    """The reply to a purchase, a void or their like. Raises Refused in the carrier's words for any status from 400 up.
+
+    `name` is what the carrier is called where it gave no words.
+    """
+    if reply.status >= 400:
+        code, text = carrier_words(reply.body)
+        raise Refused(text or f"{name} answered {reply.status}", code)
+    return reply
 
 
 def carrier_words(body: bytes) -> tuple[str, str]:

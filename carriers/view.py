@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from carriers.contract import Answer, Estimate, Hooked, Parcel, Scan, Tracks
-from carriers.errors import BadPayload
+from carriers.contract import Answer, Estimate, Hooked, Label, Parcel, ReadsLabels, Scan, Tracks
+from carriers.documents import measured
+from carriers.errors import BadPayload, Refused
 from carriers.registry import all_carriers
 
 
@@ -33,6 +34,67 @@ def parse_file(slug: str, body: bytes, *, hook: bool = False, status: int = 200)
         except BadPayload:
             pass
         raise
+
+
+def parse_label_file(slug: str, body: bytes) -> Label | Refused:
+    """What an answer to a purchase of a label holds, or the carrier's refusal.
+
+    Raises KeyError for a carrier that is not known, BadPayload for a body that is not understood.
+    """
+    carrier = all_carriers()[slug]
+    if not isinstance(carrier, ReadsLabels):
+        raise BadPayload(f"{carrier.about.name} sells no labels here")
+    try:
+        return carrier.parse_label(body)
+    except Refused as refused:
+        return refused
+
+
+def label_as_json(slug: str, label: Label | Refused) -> dict[str, Any]:
+    """The label as plain JSON values: the same keys for a refusal, with its words in `errors`."""
+    errors = []
+    if isinstance(label, Refused):
+        errors = [{"code": label.code, "text": label.text}]
+        label = Label("", "", b"", "none", None, "")
+    has_price = label.cost_minor is not None
+    return {
+        "carrier": slug,
+        "number": label.number,
+        "ref": label.ref,
+        "service": label.service,
+        "documents": _documents(label),
+        "counter": {"text": label.counter_code, "qr": _document("qr", label.qr) if label.qr else None},
+        "size": label.size or None,
+        "cost": {"minor": label.cost_minor, "currency": label.currency} if has_price else None,
+        "void_until": _moment(label.voidable_until),
+        "errors": errors,
+    }
+
+
+def _documents(label: Label) -> list[dict[str, Any]]:
+    """Label and customs papers. A document that the answer only points to has its address and no size."""
+    found = []
+    if label.body:
+        found.append(_document("label", label.body))
+    elif label.url:
+        told = None if label.format == "none" else label.format
+        nothing = {"bytes": None, "pixels": None, "millimetres": None}
+        found.append({"kind": "label", "format": told, **nothing, "url": label.url})
+    if label.customs:
+        found.append(_document("customs", label.customs))
+    return found
+
+
+def _document(kind: str, body: bytes) -> dict[str, Any]:
+    measure = measured(body)
+    return {
+        "kind": kind,
+        "format": measure.format or None,
+        "bytes": len(body),
+        "pixels": measure.pixels and list(measure.pixels),
+        "millimetres": measure.millimetres and list(measure.millimetres),
+        "url": None,
+    }
 
 
 def answer_as_json(slug: str, answer: Answer) -> dict[str, Any]:

@@ -141,15 +141,18 @@ def carriers_parse(
     slug: Annotated[str, typer.Argument(help="the carrier, see carriers list", metavar="SLUG")],
     file: Annotated[str, typer.Argument(help="a raw body as it came; - is stdin", metavar="FILE")],
     hook: Annotated[bool, typer.Option("--hook", help="it came by webhook")] = False,
+    label: Annotated[bool, typer.Option("--label", help="it answers the purchase of a label")] = False,
     status: Annotated[int, typer.Option(min=100, max=599, help="the HTTP status it came with")] = 200,
 ) -> None:
     """Print what a carrier's raw body says, as one JSON object (docs/cli.md has its shape).
+
+    With --label what a sold label holds: number, documents, codes for the counter, price, deadline.
 
     Exit 0 when understood (a not-found or an error body is), 3 with one line on stderr when not.
     """
     from portal.commands import carriers as work
 
-    work.parse(slug, file, hook=hook, status=status)
+    work.parse(slug, file, hook=hook, label=label, status=status)
 
 
 @brand.command("add")

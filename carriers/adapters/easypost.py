@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -32,9 +33,9 @@ from carriers.contract import (
     Scan,
     Trust,
 )
-from carriers.errors import BadPayload, Refused
-from carriers.http import Http, Reply, carrier_words
-from carriers.reading import as_json, as_object, oldest_first, reading, text, when
+from carriers.errors import BadPayload, CarrierError, Refused
+from carriers.http import Http, granted
+from carriers.reading import as_json, as_object, each, oldest_first, reading, text, when
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status, status_of
 
@@ -90,9 +91,11 @@ DETAILS: Final[Mapping[str, str]] = {
     "return_to_sender/arrived_at_destination": "returned",
 }
 
+_QR_FORM: Final = "label_qr_code"
 OUNCE_GRAMS: Final = Decimal("28.349523125")
 _VOIDABLE_DAYS: Final = {"USPS": 30, "UPS": 90, "FedEx": 90}
 _MAGIC: Final = {b"%PDF": "pdf", b"\x89PNG": "png", b"GIF8": "gif", b"^XA": "zpl"}
+_FILE_TYPES: Final = {"application/pdf": "pdf", "image/png": "png", "image/gif": "gif", "application/zpl": "zpl"}
 
 ABOUT = About(
     slug="easypost",
@@ -120,12 +123,19 @@ ABOUT = About(
             required=False,
         ),
         Field("carrier", "Carrier", "Only where one carrier is tracked: its EasyPost name, e.g. USPS.", required=False),
+        Field(
+            "qr",
+            "Codes for the counter",
+            "yes: with each USPS label also a QR code, so that shoppers need no printer.",
+            required=False,
+        ),
     ),
     hook_header_names=("x-hmac-signature",),
     sources=(
         "https://docs.easypost.com/docs/trackers",
         "https://docs.easypost.com/docs/shipments/returns",
         "https://docs.easypost.com/docs/shipments/shipping-refund",
+        "https://docs.easypost.com/docs/shipments/forms",
         "https://docs.easypost.com/guides/rate-limiting-guide",
         "https://github.com/EasyPost/examples",
     ),
@@ -136,6 +146,7 @@ ABOUT = About(
         "Several trackers of one number: the newest is taken, because numbers are reused.",
         "A webhook about something else than a tracker (refund, batch, payment) is accepted and says nothing here.",
         "Polling a number EasyPost has never seen creates a tracker, which EasyPost charges for once.",
+        "A QR code is asked for after the purchase and left out where EasyPost declines it or sends it as a PDF.",
     ),
 )
 
@@ -193,12 +204,25 @@ class EasyPost:
                 rate = _rate(shipment, order.service)
             shipment = self._buy(http, shipment, rate)
         with reading("easypost label"):
-            return _label(http, shipment)
+            label = _label(shipment)
+            label = replace(label, body=_document(http, label.url))
+            label = replace(label, format=next(kind for magic, kind in _MAGIC.items() if label.body.startswith(magic)))
+        return replace(label, qr=self._qr(http, shipment)) if http.credentials.get("qr") == "yes" else label
+
+    def parse_label(self, body: bytes) -> Label:
+        """The shipment that a purchase answers with. It points to the document, so `body` is empty and `url` is set."""
+        with reading("easypost label"):
+            shipment = as_object(body)
+            if isinstance(error := shipment.get("error"), dict):
+                raise Refused(text(error.get("message")) or "no label", text(error.get("code")))
+            if "rates" in shipment and not shipment.get("postage_label"):
+                raise BadPayload("easypost label: a shipment whose postage is not bought")
+            return _label(shipment)
 
     def void_label(self, http: Http, label_ref: str) -> None:
         reply = http.post(f"/v2/shipments/{quote(label_ref, safe='')}/refund")
         with reading("easypost refund"):
-            state = text(_object_or_refused(reply).get("refund_status"))
+            state = text(as_object(granted(reply, "EasyPost").body).get("refund_status"))
         if state not in {"submitted", "refunded"}:
             raise Refused(f"EasyPost answers the refund with {state or 'nothing'}", state)
 
@@ -209,8 +233,9 @@ class EasyPost:
             if shipment.get("reference") == order.key:
                 return shipment
         elif found.status != 404:
-            _object_or_refused(found)
-        return _object_or_refused(http.post("/v2/shipments", json={"shipment": _shipment_body(order)}))
+            granted(found, "EasyPost")
+        made = http.post("/v2/shipments", json={"shipment": _shipment_body(order)})
+        return as_object(granted(made, "EasyPost").body)
 
     def _buy(self, http: Http, shipment: Mapping[str, Any], rate: Mapping[str, Any]) -> dict[str, Any]:
         path = f"/v2/shipments/{quote(text(shipment['id']), safe='')}"
@@ -221,7 +246,26 @@ class EasyPost:
         now = http.get(path)
         if now.status == 200 and (current := as_object(now.body)).get("postage_label"):
             return current
-        return _object_or_refused(bought)
+        return as_object(granted(bought, "EasyPost").body)
+
+    def _qr(self, http: Http, shipment: Mapping[str, Any]) -> bytes:
+        """The picture that a USPS counter prints the label from, empty where there is none.
+
+        The label is paid for by now: whatever goes wrong here, it stays good without a picture.
+        """
+        if text(shipment["selected_rate"]["carrier"]) != "USPS":
+            return b""
+        try:
+            with reading("easypost form"):
+                url = _qr_url(shipment)
+                if not url:
+                    path = f"/v2/shipments/{quote(text(shipment['id']), safe='')}/forms"
+                    made = granted(http.post(path, json={"form": {"type": _QR_FORM}}), "EasyPost")
+                    url = _qr_url(as_object(made.body))
+                picture = _document(http, url) if url else b""
+        except CarrierError:
+            return b""
+        return picture if picture.startswith(b"\x89PNG") else b""
 
 
 CARRIER = EasyPost()
@@ -230,13 +274,6 @@ CARRIER = EasyPost()
 def _listed(body: bytes) -> bool:
     answer = as_json(body)
     return not isinstance(answer, dict) or bool(answer.get("trackers"))
-
-
-def _object_or_refused(reply: Reply) -> dict[str, Any]:
-    if reply.status >= 400:
-        code, words = carrier_words(reply.body)
-        raise Refused(words or f"EasyPost answered {reply.status}", code)
-    return as_object(reply.body)
 
 
 def _answer(body: dict[str, Any]) -> Answer:
@@ -354,22 +391,29 @@ def _rate(shipment: Mapping[str, Any], service: str) -> Mapping[str, Any]:
     )
 
 
-def _label(http: Http, shipment: Mapping[str, Any]) -> Label:
+def _label(shipment: Mapping[str, Any]) -> Label:
     postage, rate = shipment["postage_label"], shipment["selected_rate"]
-    body = _document(http, text(postage.get("label_pdf_url"), 4000) or text(postage["label_url"], 4000))
     days = _VOIDABLE_DAYS.get(text(rate["carrier"]))
     bought_at = when(postage.get("created_at")).at
     currency = text(rate["currency"])
+    pdf_url = text(postage.get("label_pdf_url"), 4000)
     return Label(
         ref=text(shipment["id"]),
         number=text(shipment["tracking_code"]),
-        body=body,
-        format=next(kind for magic, kind in _MAGIC.items() if body.startswith(magic)),
+        body=b"",
+        format="pdf" if pdf_url else _FILE_TYPES.get(text(postage.get("label_file_type")), "none"),
         cost_minor=to_minor(text(rate["rate"]), currency),
         currency=currency,
         voidable_until=bought_at + timedelta(days=days) if bought_at and days else None,
         service=f"{text(rate['carrier'])} {text(rate['service'])}",
+        size=text(postage.get("label_size")),
+        url=pdf_url or text(postage["label_url"], 4000),
     )
+
+
+def _qr_url(shipment: Mapping[str, Any]) -> str:
+    forms = each(shipment.get("forms"))
+    return next((text(form["form_url"], 4000) for form in forms if form.get("form_type") == _QR_FORM), "")
 
 
 def _document(http: Http, url: str) -> bytes:

@@ -30,7 +30,7 @@ from carriers.contract import (
     Trust,
 )
 from carriers.errors import BadPayload, BadSignature, Refused
-from carriers.http import Http, Reply, carrier_words
+from carriers.http import Http, granted
 from carriers.reading import as_object, oldest_first, reading, text, when
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status, status_of
@@ -156,9 +156,15 @@ class Northpost:
     def buy_label(self, http: Http, order: LabelOrder) -> Label:
         """Northpost knows our reference: asked again it gives the label it has sold, so a lost answer costs nothing."""
         reply = http.post("/v1/labels", json=_label_body(order), buys=True)
-        _refuse(reply)
+        return self.parse_label(granted(reply, "Northpost").body)
+
+    def parse_label(self, body: bytes) -> Label:
+        """Northpost sends no document: what it sells is drawn by us."""
         with reading("northpost label"):
-            label = as_object(reply.body)["label"]
+            answer = as_object(body)
+            if isinstance(error := answer.get("error"), dict):
+                raise Refused(text(error.get("message")) or "no label", text(error.get("code")))
+            label = answer["label"]
             return Label(
                 ref=text(label["id"]),
                 number=text(label["number"]),
@@ -172,16 +178,10 @@ class Northpost:
             )
 
     def void_label(self, http: Http, label_ref: str) -> None:
-        _refuse(http.delete(f"/v1/labels/{quote(label_ref, safe='')}"))
+        granted(http.delete(f"/v1/labels/{quote(label_ref, safe='')}"), "Northpost")
 
 
 CARRIER = Northpost()
-
-
-def _refuse(reply: Reply) -> None:
-    if reply.status >= 400:
-        code, words = carrier_words(reply.body)
-        raise Refused(words or f"Northpost answered {reply.status}", code)
 
 
 def _parcel(parcel: Mapping[str, Any]) -> Parcel:

@@ -27,17 +27,22 @@ def list_carriers(*, as_json: bool) -> None:
         say(f"{row['slug']:<12} {row['name']:<16} {', '.join(map(str, row['can']))}")  # type: ignore[call-overload]
 
 
-def parse(slug: str, path: str, *, hook: bool, status: int) -> None:
+def parse(slug: str, path: str, *, hook: bool, label: bool, status: int) -> None:
     """Prints one JSON object. Exit 3 with one line on stderr when the body is not understood."""
     from carriers.errors import BadPayload
     from carriers.registry import all_carriers
-    from carriers.view import answer_as_json, parse_file
+    from carriers.view import answer_as_json, label_as_json, parse_file, parse_label_file
 
+    if hook and label:
+        usage("a label does not come by webhook: choose --hook or --label")
     if slug not in all_carriers():
         usage(f"there is no carrier {slug!r}; known: {', '.join(all_carriers())}")
     body = read_file(path)
     try:
-        answer = parse_file(slug, body, hook=hook, status=status)
+        if label:
+            told = label_as_json(slug, parse_label_file(slug, body))
+        else:
+            told = answer_as_json(slug, parse_file(slug, body, hook=hook, status=status))
     except BadPayload as error:
         raise Stop(f"{path}: not understood: {' '.join(str(error).split())[:300]}", code=NOT_UNDERSTOOD) from None
-    say(json.dumps(answer_as_json(slug, answer), ensure_ascii=False))
+    say(json.dumps(told, ensure_ascii=False))

@@ -19,7 +19,7 @@ from carriers.contract import Estimate, Hook, Item, LabelOrder
 from carriers.errors import BadCredentials, BadPayload, BadSignature, OutcomeUnknown, RateLimited, Refused
 from carriers.http import Http, open_client, open_http
 from carriers.status import Status
-from tests.carriers.fakes.easypost import API_KEY, PDF, FakeEasyPost, error, scan, tracker
+from tests.carriers.fakes.easypost import API_KEY, PDF, PNG, FakeEasyPost, error, scan, tracker
 from tests.carriers.fakes.server import Answered
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -313,3 +313,37 @@ def test_the_secret_is_decomposed_before_it_signs() -> None:
     with pytest.raises(BadSignature):
         CARRIER.verify(Hook(body, {"x-hmac-signature": header.removeprefix("hmac-sha256-hex=")}), "s\u00e9cret", NOW)
     assert CARRIER.hook_key(Hook(body, {})) == "evt_1"
+
+
+def test_the_answer_to_a_purchase_is_read_without_fetching_the_document(easypost: FakeEasyPost, http: Http) -> None:
+    bought = CARRIER.buy_label(http, ORDER)
+    (shipment,) = easypost.shipments.values()
+    read = CARRIER.parse_label(json.dumps(shipment).encode())
+    assert read.url.endswith(f"/files/{bought.ref}.pdf")
+    assert replace(read, body=PDF) == bought
+
+
+def test_a_quote_is_no_label_and_a_refusal_is_in_the_words_of_easypost(easypost: FakeEasyPost, http: Http) -> None:
+    http.post("/v2/shipments", json={"shipment": {"from_address": {}, "to_address": {}, "parcel": {}}})
+    (shipment,) = easypost.shipments.values()
+    with pytest.raises(BadPayload, match="not bought"):
+        CARRIER.parse_label(json.dumps(shipment).encode())
+    with pytest.raises(Refused, match="Insufficient funds") as caught:
+        CARRIER.parse_label(b'{"error": {"code": "PAYMENT_REQUIRED", "message": "Insufficient funds"}}')
+    assert caught.value.code == "PAYMENT_REQUIRED"
+
+
+def test_a_code_for_the_counter_comes_with_the_label_where_it_is_wished(easypost: FakeEasyPost, http: Http) -> None:
+    wishing = replace(http, credentials={**http.credentials, "qr": "yes"})
+    assert CARRIER.buy_label(wishing, ORDER).qr == PNG
+    assert CARRIER.buy_label(wishing, ORDER).qr == PNG
+    assert asked(easypost).count("POST /v2/shipments/shp_1/forms") == 1
+    assert CARRIER.buy_label(http, replace(ORDER, key="ret_02")).qr == b""
+
+
+@pytest.mark.parametrize("status", [422, 500])
+def test_a_label_stays_good_without_its_code(easypost: FakeEasyPost, http: Http, status: int) -> None:
+    easypost.routes[r"POST /v2/shipments/(?P<id>[^/]+)/forms"] = lambda _: error(status, "FORM", "no")
+    label = CARRIER.buy_label(replace(http, credentials={**http.credentials, "qr": "yes"}), ORDER)
+    assert (label.body, label.qr) == (PDF, b"")
+    assert easypost.charged == 1

@@ -11,6 +11,8 @@ from tests.carriers.fakes.server import Answered, FakeServer, Received
 
 API_KEY = "EZTKtest"
 PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+# One white pixel.
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2uwAAAABJRU5ErkJggg==")
 
 # The documented test codes and the status that each stays in.
 TEST_CODES = {
@@ -36,7 +38,9 @@ class FakeEasyPost(FakeServer):
                 r"POST /v2/shipments": self.create_shipment,
                 r"POST /v2/shipments/(?P<id>[^/]+)/buy": self.buy,
                 r"POST /v2/shipments/(?P<id>[^/]+)/refund": self.refund,
+                r"POST /v2/shipments/(?P<id>[^/]+)/forms": self.add_form,
                 r"GET /files/(?P<id>[^/]+)\.pdf": self.file,
+                r"GET /files/(?P<id>[^/]+)\.png": self.picture,
             }
         )
         self.trackers: list[dict[str, Any]] = []
@@ -128,6 +132,18 @@ class FakeEasyPost(FakeServer):
             return error(404, "NOT_FOUND", "The requested resource could not be found.")
         shipment["refund_status"] = self.refund_answer
         return Answered(shipment)
+
+    def add_form(self, received: Received) -> Answered:
+        shipment = self._shipment(received.groups["id"])
+        if shipment is None or not shipment["postage_label"]:
+            return error(422, "FORM.CREATE.FAILURE", "Shipment must be purchased.")
+        kind = received.json()["form"]["type"]
+        form = {"object": "Form", "form_type": kind, "form_url": f"{self.url}/files/{shipment['id']}.png"}
+        shipment["forms"] = [*shipment.get("forms", []), form]
+        return Answered(shipment)
+
+    def picture(self, received: Received) -> Answered:
+        return Answered(PNG, headers={"Content-Type": "image/png"})
 
     def file(self, received: Received) -> Answered:
         return Answered(PDF, headers={"Content-Type": "application/pdf"})

@@ -56,3 +56,33 @@ def check_keys(told: dict[str, Any]) -> None:
         for scan in parcel["scans"]:
             assert set(scan) == SCAN
             assert set(scan["place"]) == PLACE
+
+
+# As docs/cli.md lists them.
+LABEL = {"carrier", "number", "ref", "service", "documents", "counter", "size", "cost", "void_until", "errors"}
+DOCUMENT = {"kind", "format", "bytes", "pixels", "millimetres", "url"}
+
+
+@pytest.mark.parametrize("payload", [p for p in PAYLOADS if p.kind == "label-response"], ids=lambda p: p.case)
+def test_a_label_is_one_documented_object_or_one_line_of_complaint(payload: Payload) -> None:
+    ended = doorstep("carriers", "parse", payload.source, "-", "--label", stdin=payload.body)
+    if ended.returncode == 3:
+        assert b"not understood: " in ended.stderr
+        return
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    told = json.loads(ended.stdout)
+    assert set(told) == LABEL
+    assert all(set(document) == DOCUMENT for document in told["documents"])
+
+
+def test_a_bought_label_of_the_corpus_is_told() -> None:
+    payload = next(p for p in payloads("easypost") if p.case == "docs-shipments-buy")
+    told = json.loads(doorstep("carriers", "parse", "easypost", "-", "--label", stdin=payload.body).stdout)
+    assert (told["number"], told["cost"]) == ("9434600208303109842228", {"minor": 820, "currency": "USD"})
+    assert (told["documents"][0]["format"], told["size"]) == ("png", "4x6")
+    assert told["void_until"] == "2025-06-08T20:40:08Z"
+
+
+def test_a_label_does_not_come_by_webhook() -> None:
+    ended = doorstep("carriers", "parse", "easypost", "-", "--label", "--hook", stdin=b"{}")
+    assert ended.returncode == 2
