@@ -8,10 +8,13 @@ from portal.tables.returning import Label, Refund, ReturnCase, ReturnItem
 from portal.tables.tracking import (
     CarrierToken,
     Connection,
+    ConnectionPace,
     ConnectionUse,
+    Handshake,
     Scan,
     Shipment,
     ShipmentItem,
+    Subscription,
     UnmappedCode,
 )
 from portal.tables.work import Heartbeat, Hit, Inbox, Outbox
@@ -24,8 +27,10 @@ __all__ = [
     "Brand",
     "CarrierToken",
     "Connection",
+    "ConnectionPace",
     "ConnectionUse",
     "Customer",
+    "Handshake",
     "Heartbeat",
     "Hit",
     "HowTo",
@@ -44,5 +49,6 @@ __all__ = [
     "Shipment",
     "ShipmentItem",
     "ShopperSession",
+    "Subscription",
     "UnmappedCode",
 ]

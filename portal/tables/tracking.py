@@ -1,4 +1,4 @@
-"""Parcels and what is known of them: connections to carriers, shipments, scans, codes nobody mapped yet."""
+"""Parcels and what is known of them: connections, what they spend and subscribe to, shipments, scans, unknown codes."""
 
 from datetime import date, datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from portal.tables.columns import BigInt, Json, due_index, opaque_id, row_id
+from portal.tables.columns import BigInt, Json, Work, due_index, opaque_id, row_id
 
 
 class Connection(SQLModel, table=True):
@@ -38,14 +38,66 @@ class Connection(SQLModel, table=True):
 
 
 class ConnectionUse(SQLModel, table=True):
-    """Calls spent of one budget in one period: the promise of `About.budgets`, kept across processes."""
+    """Calls made in one period and what for: what the operator is shown. See portal.tracking.budget."""
 
     __tablename__ = "connection_use"
 
     connection_id: int = Field(sa_type=BigInt, foreign_key="connection.id", primary_key=True)
     period_seconds: int = Field(primary_key=True)
     period: int = Field(primary_key=True, sa_type=BigInt, description="floor(unix time / period_seconds)")
-    calls: int = 0
+    calls: int = Field(default=0, description="all of them; the columns below are parts of it")
+    polls: int = 0
+    tokens: int = 0
+    subscriptions: int = 0
+    labels: int = 0
+
+
+class ConnectionPace(SQLModel, table=True):
+    """How far ahead of its pace a connection is in one budget: the promise of `About.budgets`, kept by all processes."""
+
+    __tablename__ = "connection_pace"
+
+    connection_id: int = Field(sa_type=BigInt, foreign_key="connection.id", primary_key=True)
+    period_seconds: int = Field(primary_key=True)
+    spent_until: float = Field(default=0.0, description="unix seconds until which the calls made so far pay")
+
+
+class Subscription(Work, table=True):
+    """What a carrier was asked to push: one number, or a whole account where `number` is empty.
+
+    `state` is wanted, waiting (for the carrier's handshake), active, refused or ending; what has ended is removed.
+    `next_at` is when it is asked for, renewed or ended next.
+    """
+
+    __tablename__ = "subscription"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "number"),
+        Index("ix_subscription_ref", "connection_id", "ref"),
+        due_index("ix_subscription_due"),
+    )
+
+    id: int | None = row_id()
+    connection_id: int = Field(sa_type=BigInt, foreign_key="connection.id")
+    number: str = Field(default="", description="as the carrier is asked for it; empty for the whole account")
+    state: str = "wanted"
+    ref: str = Field(default="", description="what ends it, in the carrier's words")
+    subscribed_at: datetime | None = None
+    expires_at: datetime | None = None
+    created_at: datetime
+
+
+class Handshake(Work, table=True):
+    """A carrier's wish to be called back before it pushes, kept before it was answered."""
+
+    __tablename__ = "handshake"
+    __table_args__ = (UniqueConstraint("connection_id", "ref", "challenge_hash"), due_index("ix_handshake_due"))
+
+    id: int | None = row_id()
+    connection_id: int = Field(sa_type=BigInt, foreign_key="connection.id")
+    ref: str
+    challenge: bytes = Field(sa_type=LargeBinary, description="sealed")
+    challenge_hash: str
+    received_at: datetime
 
 
 class CarrierToken(SQLModel, table=True):
@@ -111,7 +163,12 @@ class Shipment(SQLModel, table=True):
     delay_at: datetime | None = Field(default=None, description="when the clock alone may change `delay`")
     story: dict[str, Any] = Field(default_factory=dict, sa_type=Json, description="see portal.tracking.story")
     heard_at: datetime | None = Field(default=None, description="last successful word from the carrier, scans or not")
+    pushed_at: datetime | None = Field(default=None, description="last signed push about it; None: polls alone tell")
 
+    near_from: datetime | None = Field(default=None, description="from when it is due today or tomorrow")
+    prompted_at: datetime | None = Field(
+        default=None, description="somebody wants it asked about now: an unsigned push, an agent; None once answered"
+    )
     next_at: datetime | None = None
     tries: int = 0
     error: str = Field(default="", description="last poll's failure, empty when healthy")

@@ -190,14 +190,44 @@ def upgrade() -> None:
     with op.batch_alter_table('agent_session', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_agent_session_agent_id'), ['agent_id'], unique=False)
 
+    op.create_table('connection_pace',
+    sa.Column('connection_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('period_seconds', sa.Integer(), nullable=False),
+    sa.Column('spent_until', sa.Float(), nullable=False),
+    sa.ForeignKeyConstraint(['connection_id'], ['connection.id'], ),
+    sa.PrimaryKeyConstraint('connection_id', 'period_seconds')
+    )
     op.create_table('connection_use',
     sa.Column('connection_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('period_seconds', sa.Integer(), nullable=False),
     sa.Column('period', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('calls', sa.Integer(), nullable=False),
+    sa.Column('polls', sa.Integer(), nullable=False),
+    sa.Column('tokens', sa.Integer(), nullable=False),
+    sa.Column('subscriptions', sa.Integer(), nullable=False),
+    sa.Column('labels', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['connection_id'], ['connection.id'], ),
     sa.PrimaryKeyConstraint('connection_id', 'period_seconds', 'period')
     )
+    op.create_table('handshake',
+    sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('done_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('dead_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('error', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('connection_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('ref', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('challenge', sa.LargeBinary(), nullable=False),
+    sa.Column('challenge_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('received_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['connection_id'], ['connection.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('connection_id', 'ref', 'challenge_hash')
+    )
+    with op.batch_alter_table('handshake', schema=None) as batch_op:
+        batch_op.create_index('ix_handshake_due', ['next_at'], unique=False, postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+
     op.create_table('inbox',
     sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('tries', sa.Integer(), nullable=False),
@@ -263,6 +293,28 @@ def upgrade() -> None:
     with op.batch_alter_table('shop_order', schema=None) as batch_op:
         batch_op.create_index('ix_order_email', ['brand_id', 'email'], unique=False)
         batch_op.create_index('ix_order_number', ['brand_id', 'number_key'], unique=False)
+
+    op.create_table('subscription',
+    sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('done_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('dead_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('error', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('connection_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('number', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('ref', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('subscribed_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('expires_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['connection_id'], ['connection.id'], ),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('connection_id', 'number')
+    )
+    with op.batch_alter_table('subscription', schema=None) as batch_op:
+        batch_op.create_index('ix_subscription_due', ['next_at'], unique=False, postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+        batch_op.create_index('ix_subscription_ref', ['connection_id', 'ref'], unique=False)
 
     op.create_table('access_link',
     sa.Column('token_hash', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -504,6 +556,9 @@ def upgrade() -> None:
     sa.Column('delay_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('story', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
     sa.Column('heard_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('pushed_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('near_from', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('prompted_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('tries', sa.Integer(), nullable=False),
     sa.Column('error', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -655,6 +710,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_access_link_order')
 
     op.drop_table('access_link')
+    with op.batch_alter_table('subscription', schema=None) as batch_op:
+        batch_op.drop_index('ix_subscription_ref')
+        batch_op.drop_index('ix_subscription_due', postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+
+    op.drop_table('subscription')
     with op.batch_alter_table('shop_order', schema=None) as batch_op:
         batch_op.drop_index('ix_order_number')
         batch_op.drop_index('ix_order_email')
@@ -665,7 +725,12 @@ def downgrade() -> None:
         batch_op.drop_index('ix_inbox_due', postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
 
     op.drop_table('inbox')
+    with op.batch_alter_table('handshake', schema=None) as batch_op:
+        batch_op.drop_index('ix_handshake_due', postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+
+    op.drop_table('handshake')
     op.drop_table('connection_use')
+    op.drop_table('connection_pace')
     with op.batch_alter_table('agent_session', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_agent_session_agent_id'))
 
