@@ -7,8 +7,10 @@ from portal.tables.people import AccessLink, Agent, AgentSession, Customer, Shop
 from portal.tables.returning import Label, Refund, ReturnCase, ReturnItem
 from portal.tables.tracking import (
     CarrierToken,
+    CodeMapping,
     Connection,
     ConnectionPace,
+    ConnectionTrial,
     ConnectionUse,
     Handshake,
     Scan,
@@ -26,8 +28,10 @@ __all__ = [
     "Audit",
     "Brand",
     "CarrierToken",
+    "CodeMapping",
     "Connection",
     "ConnectionPace",
+    "ConnectionTrial",
     "ConnectionUse",
     "Customer",
     "Handshake",

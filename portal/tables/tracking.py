@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from portal.tables.columns import BigInt, Json, Work, due_index, opaque_id, row_id
@@ -25,6 +25,7 @@ class Connection(SQLModel, table=True):
         default_factory=dict, sa_type=Json, description="non-secret fields, base_url, environment"
     )
     secrets: bytes = Field(default=b"", sa_type=LargeBinary)
+    secrets_set: dict[str, str] = Field(default_factory=dict, sa_type=Json, description="field -> day it was set on")
     hook_token: str = Field(default_factory=opaque_id, unique=True)
     state: str = Field(default="ok", description="ok, bad_credentials, disabled")
     state_text: str = ""
@@ -35,6 +36,7 @@ class Connection(SQLModel, table=True):
     failures: int = Field(default=0, description="failed polls in a row: the breaker opens at five")
     rejected_hooks: int = 0
     created_at: datetime
+    removed_at: datetime | None = Field(default=None, description="kept for what refers to it, without its secrets")
 
 
 class ConnectionUse(SQLModel, table=True):
@@ -190,11 +192,22 @@ class Scan(SQLModel, table=True):
     """One carrier event, kept as the carrier said it. See carriers.contract.Scan for the columns' meaning."""
 
     __tablename__ = "scan"
-    __table_args__ = (UniqueConstraint("shipment_id", "key"),)
+    __table_args__ = (
+        UniqueConstraint("shipment_id", "key"),
+        # What a mapping of its code may change: a few rows of millions.
+        Index(
+            "ix_scan_unlisted",
+            "carrier",
+            "code",
+            postgresql_where=text("unlisted"),
+            sqlite_where=text("unlisted = 1"),
+        ),
+    )
 
     id: int | None = row_id()
     shipment_id: int = Field(sa_type=BigInt, foreign_key="shipment.id")
     key: str
+    carrier: str = Field(default="", description="slug of the adapter that read it, which may be an aggregator's")
     at: datetime | None = None
     local: str
     offset: str | None = None
@@ -204,6 +217,9 @@ class Scan(SQLModel, table=True):
     text: str
     status: str | None = None
     sub_status: str | None = None
+    unlisted: bool = Field(
+        default=False, description="the code is in no table of the adapter: a status, if any, is from a mapping"
+    )
     city: str = ""
     region: str = ""
     postcode: str = ""
@@ -224,3 +240,39 @@ class UnmappedCode(SQLModel, table=True):
     sample_number: str = ""
     first_seen_at: datetime
     last_seen_at: datetime
+
+
+class CodeMapping(Work, table=True):
+    """What people decided that a code of a carrier means. A row is one version and stays; the newest of a code counts.
+
+    As work: the scans that are there already are read by it, parcel after parcel.
+    """
+
+    __tablename__ = "code_mapping"
+    __table_args__ = (UniqueConstraint("carrier", "code", "version"), due_index("ix_code_mapping_due"))
+
+    id: int | None = row_id()
+    public_id: str = Field(default_factory=opaque_id, unique=True)
+    carrier: str = Field(description="slug of an adapter")
+    code: str
+    version: int = Field(description="1, 2, ... for each code")
+    word: str = Field(description="status or sub-status; empty: no meaning again")
+    actor: str
+    actor_name: str = ""
+    parcels: int = Field(default=0, description="parcels with a scan to read again, when it was decided")
+    applied: int = Field(default=0, description="parcels read again so far")
+    at_shipment: int = Field(default=0, sa_type=BigInt, description="id of the last parcel read again")
+    created_at: datetime
+
+
+class ConnectionTrial(Work, table=True):
+    """One test of a connection: asked for by somebody, carried out by the worker, shown until the next one."""
+
+    __tablename__ = "connection_trial"
+    __table_args__ = (due_index("ix_connection_trial_due"),)
+
+    id: int | None = row_id()
+    connection_id: int = Field(sa_type=BigInt, foreign_key="connection.id", index=True)
+    number: str = Field(default="", description="a tracking number to ask about; empty: one of the shop's own")
+    findings: list[dict[str, Any]] = Field(default_factory=list, sa_type=Json, description="see portal.tracking.trial")
+    created_at: datetime

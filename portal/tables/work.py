@@ -31,6 +31,7 @@ class Inbox(Work, table=True):
     body: bytes = Field(sa_type=LargeBinary)
     asked: list[str] = Field(default_factory=list, sa_type=Json, description="numbers that a poll asked for")
     received_at: datetime
+    discarded: str | None = Field(default=None, description="why an agent laid it aside; it stays dead")
 
 
 class Outbox(Work, table=True):

@@ -46,6 +46,31 @@ def upgrade() -> None:
     sa.Column('leased_until', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.PrimaryKeyConstraint('key')
     )
+    op.create_table('code_mapping',
+    sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('done_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('dead_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('error', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('public_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('carrier', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('code', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('word', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('actor', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('actor_name', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('parcels', sa.Integer(), nullable=False),
+    sa.Column('applied', sa.Integer(), nullable=False),
+    sa.Column('at_shipment', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.PrimaryKeyConstraint('id'),
+    sa.UniqueConstraint('carrier', 'code', 'version'),
+    sa.UniqueConstraint('public_id')
+    )
+    with op.batch_alter_table('code_mapping', schema=None) as batch_op:
+        batch_op.create_index('ix_code_mapping_due', ['next_at'], unique=False, postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+
     op.create_table('heartbeat',
     sa.Column('job', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('worker', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -97,6 +122,7 @@ def upgrade() -> None:
     sa.Column('name', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('config', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
     sa.Column('secrets', sa.LargeBinary(), nullable=False),
+    sa.Column('secrets_set', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
     sa.Column('hook_token', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('state', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('state_text', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -107,6 +133,7 @@ def upgrade() -> None:
     sa.Column('failures', sa.Integer(), nullable=False),
     sa.Column('rejected_hooks', sa.Integer(), nullable=False),
     sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('removed_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['brand_id'], ['brand.id'], ),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('hook_token'),
@@ -197,6 +224,24 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['connection_id'], ['connection.id'], ),
     sa.PrimaryKeyConstraint('connection_id', 'period_seconds')
     )
+    op.create_table('connection_trial',
+    sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('done_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('dead_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('error', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('connection_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('number', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('findings', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
+    sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['connection_id'], ['connection.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('connection_trial', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_connection_trial_connection_id'), ['connection_id'], unique=False)
+        batch_op.create_index('ix_connection_trial_due', ['next_at'], unique=False, postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+
     op.create_table('connection_use',
     sa.Column('connection_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('period_seconds', sa.Integer(), nullable=False),
@@ -244,6 +289,7 @@ def upgrade() -> None:
     sa.Column('body', sa.LargeBinary(), nullable=False),
     sa.Column('asked', sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql'), nullable=False),
     sa.Column('received_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('discarded', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.ForeignKeyConstraint(['connection_id'], ['connection.id'], ),
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('connection_id', 'hook_key')
@@ -617,6 +663,7 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('shipment_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('key', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('carrier', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('local', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('offset', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
@@ -626,6 +673,7 @@ def upgrade() -> None:
     sa.Column('text', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('status', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
     sa.Column('sub_status', sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+    sa.Column('unlisted', sa.Boolean(), nullable=False),
     sa.Column('city', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('region', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('postcode', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -636,6 +684,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('shipment_id', 'key')
     )
+    with op.batch_alter_table('scan', schema=None) as batch_op:
+        batch_op.create_index('ix_scan_unlisted', ['carrier', 'code'], unique=False, postgresql_where=sa.text('unlisted'), sqlite_where=sa.text('unlisted = 1'))
+
     op.create_table('shipment_item',
     sa.Column('shipment_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('order_line_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -656,6 +707,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_shipment_item_order_line_id'))
 
     op.drop_table('shipment_item')
+    with op.batch_alter_table('scan', schema=None) as batch_op:
+        batch_op.drop_index('ix_scan_unlisted', postgresql_where=sa.text('unlisted'), sqlite_where=sa.text('unlisted = 1'))
+
     op.drop_table('scan')
     with op.batch_alter_table('outbox', schema=None) as batch_op:
         batch_op.drop_index('ix_outbox_order')
@@ -730,6 +784,11 @@ def downgrade() -> None:
 
     op.drop_table('handshake')
     op.drop_table('connection_use')
+    with op.batch_alter_table('connection_trial', schema=None) as batch_op:
+        batch_op.drop_index('ix_connection_trial_due', postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+        batch_op.drop_index(batch_op.f('ix_connection_trial_connection_id'))
+
+    op.drop_table('connection_trial')
     op.drop_table('connection_pace')
     with op.batch_alter_table('agent_session', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_agent_session_agent_id'))
@@ -753,6 +812,10 @@ def downgrade() -> None:
 
     op.drop_table('hit')
     op.drop_table('heartbeat')
+    with op.batch_alter_table('code_mapping', schema=None) as batch_op:
+        batch_op.drop_index('ix_code_mapping_due', postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+
+    op.drop_table('code_mapping')
     op.drop_table('carrier_token')
     op.drop_table('brand')
     # ### end Alembic commands ###
