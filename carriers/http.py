@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,8 @@ class Http:
 
     Every method raises Unavailable (network, timeout, 5xx, redirect, oversized or endless answer), RateLimited (429)
     or BadCredentials (401, 403), and returns every other answer for the adapter to read. With `buys` an answer lost
-    after the request was sent is OutcomeUnknown, because the carrier may have sold what was asked for.
+    after the request was sent is OutcomeUnknown, because the carrier may have sold what was asked for. `on_call` is
+    told of every request that goes to the carrier, before it does; documents on other hosts are not the carrier's.
     """
 
     client: httpx.Client = field(repr=False)
@@ -63,6 +64,7 @@ class Http:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     deadline: timedelta = DEADLINE
     timeout: httpx.Timeout = field(default_factory=lambda: TIMEOUT, repr=False)
+    on_call: Callable[[], None] | None = field(default=None, repr=False)
 
     def get(self, path: str, **options: Any) -> Reply:
         """GET. Options: params, headers, public (send no credentials, for documents on another host)."""
@@ -109,12 +111,17 @@ class Http:
             timeout=self.timeout,
         )
         auth = None if public else self.auth
-        reply = self._exchange(request, auth, buys)
+        tell = None if public else self.on_call
+        reply = self._exchange(request, auth, buys, tell)
         if reply.status == 401 and isinstance(auth, Renews) and auth.renew(request):
-            reply = self._exchange(request, auth, buys)
+            reply = self._exchange(request, auth, buys, tell)
         return _judged(reply, buys)
 
-    def _exchange(self, request: httpx.Request, auth: httpx.Auth | None, buys: bool) -> Reply:
+    def _exchange(
+        self, request: httpx.Request, auth: httpx.Auth | None, buys: bool, tell: Callable[[], None] | None
+    ) -> Reply:
+        if tell:
+            tell()
         until = time.monotonic() + self.deadline.total_seconds()
         with _lost(buys), ending_by(until):
             response = self.client.send(request, auth=auth, stream=True, follow_redirects=False)
@@ -133,20 +140,22 @@ def open_http(
     tokens: Tokens,
     base: str | None = None,
     deadline: timedelta = DEADLINE,
+    on_call: Callable[[], None] | None = None,
+    on_token_call: Callable[[], None] | None = None,
 ) -> Http:
     """The account of one brand with one carrier; "environment": "sandbox" in the credentials picks the test host.
 
     `base` overrides the host, for local fakes. A carrier without a host of its own (about.live is empty) is reached at
-    "base_url" of the credentials.
+    "base_url" of the credentials. `on_call` and `on_token_call` are told of every request before it is made.
     """
     about = carrier.about
     sandbox = credentials.get("environment") == "sandbox" and bool(about.sandbox)
     chosen = base or (about.sandbox if sandbox else about.live) or credentials.get("base_url", "")
     if not chosen:
         raise BadCredentials(f"{about.name} needs the address of its API; fill in the base URL")
-    plain = Http(client, chosen.rstrip("/"), None, credentials, deadline)
+    plain = Http(client, chosen.rstrip("/"), None, credentials, deadline, on_call=on_token_call)
     auth = carrier.auth(plain, tokens) if isinstance(carrier, Authorises) else None
-    return replace(plain, auth=auth)
+    return replace(plain, auth=auth, on_call=on_call)
 
 
 def open_client() -> httpx.Client:
