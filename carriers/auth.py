@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from threading import Lock
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import httpx
 
@@ -126,8 +126,23 @@ class ClientCredentials(httpx.Auth):
         self._form = {"grant_type": "client_credentials", **own, **(fields or {})}
         self._headers = dict(headers or {})
         self._blocked_for = blocked_for
-        # The secret is part of the key: a corrected secret must not be served the token of the wrong one.
-        self._key = sha256("\n".join((http.base, path, client_id, client_secret)).encode()).hexdigest()
+        # Everything sent for a token is part of the key: a corrected secret must not be served the token of the wrong
+        # one, nor one account (a header, a scope) that of another.
+        asked = (http.base, path, client_id, client_secret, *_pairs(fields), *_pairs(headers))
+        self._key = sha256("\n".join(asked).encode()).hexdigest()
+
+    @classmethod
+    def of_account(cls, http: Http, path: str, tokens: Tokens, **options: Any) -> ClientCredentials:
+        """With `client_id` and `client_secret` as the operator filled them in. Options as for the class."""
+        filled = http.credentials
+        return cls(
+            http,
+            path,
+            tokens,
+            client_id=filled.get("client_id", ""),
+            client_secret=filled.get("client_secret", ""),
+            **options,
+        )
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         fresh = False
@@ -160,6 +175,10 @@ class ClientCredentials(httpx.Auth):
             code, words = carrier_words(reply.body)
             raise BadCredentials(words or f"no token: the carrier answered {reply.status}", code)
         return read_token(reply.body)
+
+
+def _pairs(values: Mapping[str, str] | None) -> list[str]:
+    return [f"{name}={value}" for name, value in sorted((values or {}).items())]
 
 
 def read_token(body: bytes) -> tuple[str, timedelta]:

@@ -17,6 +17,7 @@ import orjson
 
 from carriers.contract import Scan, ZoneFrom
 from carriers.errors import BadPayload
+from carriers.status import SUB_STATUSES, Status, status_of
 
 MAX_DEPTH: Final = 64
 SURPRISES: Final = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
@@ -99,6 +100,21 @@ def text(value: object, limit: int = 500) -> str:
         raise TypeError(f"text expected, not {type(value).__name__}")
     clean = "".join(c if c.isprintable() else " " for c in str(value))
     return " ".join(clean.split())[:limit]
+
+
+def meant(word: str | None) -> tuple[Status | None, str | None]:
+    """Status and sub-status of a word of a code table; neither for a code that is in none."""
+    if word is None:
+        return None, None
+    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
+
+
+def other_body(body: Mapping[str, Any], names: Mapping[str, str], otherwise: str) -> BadPayload:
+    """The error for a body of another kind: by its name where one of its keys gives it away, else `otherwise`."""
+    for key, name in names.items():
+        if key in body:
+            return BadPayload(f"this is {name}, not tracking data (it has {key})")
+    return BadPayload(otherwise)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import binascii
 import hmac
+import re
 import unicodedata
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Literal
+from typing import Final, Literal
 
 from carriers.errors import BadSignature
 
 Encoding = Literal["hex", "base64"]
+
+_TOKEN: Final = re.compile(r"v1\.([0-9]{1,10})\.([0-9a-f]{64})")
 
 
 def one_header(headers: Mapping[str, str], name: str) -> str:
@@ -64,3 +69,40 @@ def check_shared_text(given: str, secret: str) -> None:
     secret_bytes(secret)
     if not same(given, secret):
         raise BadSignature("the shared text does not match")
+
+
+def check_basic(given: str, secret: str) -> str:
+    """The user name of an `Authorization: Basic` whose password is the secret. Raises BadSignature."""
+    secret_bytes(secret)
+    scheme, _, coded = given.partition(" ")
+    try:
+        name, colon, password = b64decode(coded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        raise BadSignature("the login cannot be read") from None
+    if scheme.lower() != "basic" or not colon or not same(password, secret):
+        raise BadSignature("the login does not match")
+    return name
+
+
+def hook_token(secret: str, holder: str, until: datetime) -> str:
+    """A bearer token that proves itself: nobody has to remember it, and a changed secret ends it.
+
+    `holder` is whom it was given to; it is signed, not spelt out. Raises BadSignature for an empty secret.
+    """
+    seconds = int(until.timestamp())
+    return f"v1.{seconds}.{_token_seal(secret, holder, seconds)}"
+
+
+def check_hook_token(given: str, secret: str, holder: str, now: datetime, longest: timedelta) -> None:
+    """Raises BadSignature unless it is one of ours for this holder, and its end lies within `longest` from now."""
+    found = _TOKEN.fullmatch(given)
+    if not found or not same(found[2], _token_seal(secret, holder, int(found[1]))):
+        raise BadSignature("the bearer token is not ours")
+    if not now <= datetime.fromtimestamp(int(found[1]), UTC) <= now + longest:
+        raise BadSignature("the bearer token has expired")
+
+
+def _token_seal(secret: str, holder: str, seconds: int) -> str:
+    # The first line keeps a seal from ever being a signature over something else with the same secret.
+    signed = f"hook token\n{seconds}\n{holder}".encode("utf-8", "replace")
+    return hmac.new(secret_bytes(secret), signed, sha256).hexdigest()

@@ -141,6 +141,23 @@ def test_another_secret_never_gets_the_token_of_the_first(server: TokenServer, c
     assert server.issued == 2
 
 
+@pytest.mark.parametrize("option", ["headers", "fields"])
+def test_another_account_of_the_same_app_never_gets_the_token_of_the_first(
+    server: TokenServer, client: httpx.Client, option: str
+) -> None:
+    tokens = MemoryTokens()
+    for account in ("A1B2C3", "D4E5F6"):
+        connected(server, client, tokens, **{option: {"x-merchant-id": account}}).get("/thing")
+    assert server.issued == 2
+
+
+def test_an_account_is_read_as_the_operator_filled_it_in(server: TokenServer, client: httpx.Client) -> None:
+    plain = Http(client, server.url, credentials={"client_id": "me", "client_secret": "hidden"})
+    auth = ClientCredentials.of_account(plain, "/token", MemoryTokens(), style="form")
+    assert Http(client, server.url, auth).get("/thing").status == 200
+    assert server.token_requests[0].form()["client_secret"] == "hidden"
+
+
 def test_the_secret_never_shows(server: TokenServer, client: httpx.Client) -> None:
     http = connected(server, client)
     assert "hidden" not in repr(http) + repr(http.auth)

@@ -16,13 +16,16 @@ from carriers.reading import (
     as_json,
     as_object,
     local_with_offset,
+    meant,
     offset_of,
     offset_text,
     oldest_first,
+    other_body,
     reading,
     text,
     when,
 )
+from carriers.status import Status
 
 
 @pytest.mark.parametrize(
@@ -180,3 +183,17 @@ def test_a_scan_without_any_time_comes_first_and_is_not_lost() -> None:
         [scan(noon, ""), scan(None, "2026-11-19"), scan(None, ""), scan(None, "2026-11-20T13:00:00")]
     )
     assert [s.local or s.at for s in sorted_scans] == [None, "2026-11-19", noon, "2026-11-20T13:00:00"]
+
+
+def test_a_word_of_a_table_is_a_status_or_a_sub_status() -> None:
+    assert meant("delivered.neighbour") == (Status.DELIVERED, "delivered.neighbour")
+    assert meant("in_transit") == (Status.IN_TRANSIT, None)
+    assert meant(None) == (None, None)
+    with pytest.raises(ValueError, match="on its way"):
+        meant("on its way")
+
+
+def test_a_body_of_another_kind_is_named_by_its_key() -> None:
+    names = {"access_token": "a token"}
+    assert "a token" in str(other_body({"access_token": "t"}, names, "nothing known"))
+    assert str(other_body({"hello": 1}, names, "nothing known")) == "nothing known"

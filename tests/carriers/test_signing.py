@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
@@ -11,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carriers.errors import BadSignature
-from carriers.signing import check_hmac, check_shared_text, one_header, same
+from carriers.signing import (
+    check_basic,
+    check_hmac,
+    check_hook_token,
+    check_shared_text,
+    hook_token,
+    one_header,
+    same,
+)
 
 # RFC 4231, test case 2.
 KEY, DATA = "Jefe", b"what do ya want for nothing?"
@@ -87,3 +96,70 @@ def test_shared_texts_are_compared_whole() -> None:
         with pytest.raises(BadSignature):
             check_shared_text(wrong, "opaque")
     assert same("ä", "ä")
+
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def basic(text: str) -> str:
+    return "Basic " + b64encode(text.encode()).decode()
+
+
+def test_a_login_gives_its_name_where_the_password_is_the_secret() -> None:
+    assert check_basic(basic("someone:agreed"), "agreed") == "someone"
+    assert check_basic(basic(":agreed"), "agreed") == ""
+    assert check_basic(basic("a:with:colons"), "with:colons") == "a"
+
+
+@pytest.mark.parametrize(
+    ("given_value", "secret"),
+    [
+        ("", "agreed"),
+        (basic("someone:guessed"), "agreed"),
+        (basic("agreed"), "agreed"),
+        (basic("someone:"), ""),
+        ("Basic ***", "agreed"),
+        ("Basic " + b64encode(b"\xff:agreed").decode(), "agreed"),
+        (basic("someone:agreed").replace("Basic", "Bearer"), "agreed"),
+        (f"{basic('a:agreed')}, {basic('a:agreed')}", "agreed"),
+    ],
+)
+def test_any_other_login_does_not(given_value: str, secret: str) -> None:
+    with pytest.raises(BadSignature):
+        check_basic(given_value, secret)
+
+
+def test_a_hook_token_opens_for_its_holder_until_its_end() -> None:
+    token = hook_token("secret", "someone", NOW + HOUR)
+    check_hook_token(token, "secret", "someone", NOW, HOUR)
+    check_hook_token(token, "secret", "someone", NOW + HOUR, HOUR)
+
+
+@pytest.mark.parametrize(
+    ("secret", "holder", "now", "broken"),
+    [
+        ("other", "someone", NOW, ""),
+        ("secret", "another", NOW, ""),
+        ("secret", "someone", NOW + HOUR + timedelta(seconds=1), ""),
+        ("secret", "someone", NOW - timedelta(seconds=1), ""),  # an end further away than we ever give
+        ("secret", "someone", NOW, "x"),
+        ("", "someone", NOW, ""),
+    ],
+)
+def test_a_hook_token_opens_nothing_else(secret: str, holder: str, now: datetime, broken: str) -> None:
+    token = hook_token("secret", "someone", NOW + HOUR) + broken
+    with pytest.raises(BadSignature):
+        check_hook_token(token, secret, holder, now, HOUR)
+
+
+def test_the_end_of_a_hook_token_cannot_be_moved() -> None:
+    version, seconds, seal = hook_token("secret", "someone", NOW).split(".")
+    moved = f"{version}.{int(seconds) + 60}.{seal}"
+    with pytest.raises(BadSignature):
+        check_hook_token(moved, "secret", "someone", NOW, HOUR)
+
+
+def test_without_a_secret_there_is_no_hook_token() -> None:
+    with pytest.raises(BadSignature):
+        hook_token(" ", "someone", NOW)
