@@ -39,6 +39,7 @@ FLOORS = {
     "argon2-cffi": "25.1.0",
     "nh3": "0.3.8",
     "cryptography": "50.0.2",
+    "tzdata": "2026.6",
 }
 
 

@@ -1,0 +1,195 @@
+"""The time zone of a place, so that a carrier's local time becomes an instant where, and only where, it is certain.
+
+Country, region and postcode each say which zones are possible. What they leave is asked about the wall clock in
+question: when every zone left gives the same instant, that is the instant, else there is none. So a scan in Arizona is
+placed in winter, when Phoenix and the Navajo Nation agree, and in summer only with a postcode that tells them apart.
+The rules come from the tzdata package and never from the machine, whose own tables may be years old.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from importlib import resources
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from carriers.contract import Place, ZoneFrom
+from carriers.reading import When, offset_text
+from carriers.zone_tables import COUNTRY_NAMES, LEGAL, POSTCODES, REGIONS
+
+LANGUAGES: Final = ("en", "de", "fr", "es", "it", "nl", "pt", "pl")  # in which carriers write names of countries
+_SINCE, _UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
+
+Zones = tuple[ZoneInfo, ...]
+
+
+def zone_at(country: str, region: str = "", postcode: str = "") -> ZoneInfo | None:
+    """The one zone of a place, or None where the country is unknown or split and the rest does not tell.
+
+    `country` is a two- or three-letter code or a name ("US", "DEU", "Spanien"), `region` a code or name of a state or
+    province, with or without the country before it ("CA", "US-CA", "California"). Zones that agree since 2020 count as
+    one. A postcode that contradicts the region tells nothing.
+    """
+    zones = _zones(country, region, postcode)
+    return zones[0] if len(_rules(zones)) == 1 else None
+
+
+def placed(when: When, place: Place) -> When:
+    """A local time without a zone as an instant of the place; unchanged where place and time do not tell exactly one.
+
+    A wall time that the place skipped or had twice, when clocks were changed, has no certain instant and stays local.
+    Dates, and times that the carrier sent with an offset, stay as they are.
+    """
+    if when.at is not None or when.zone_from is not ZoneFrom.UNKNOWN or when.date_only or not when.local:
+        return when
+    zones = _zones(place.country, place.region, place.postcode)
+    return _moved(when, zones) if zones else when
+
+
+def in_zone(when: When, zone: str) -> When:
+    """As `placed`, for a carrier whose documentation names the zone of its times ("Europe/Berlin").
+
+    Raises ZoneInfoNotFoundError for a name that the time zone database does not have.
+    """
+    known = _load(zone)
+    if when.at is not None or when.zone_from is not ZoneFrom.UNKNOWN or when.date_only or not when.local:
+        return when
+    return _moved(when, (known,))
+
+
+def _moved(when: When, zones: Zones) -> When:
+    wall = datetime.fromisoformat(when.local)
+    ahead = _ahead(zones[0], wall)
+    if ahead is None or any(_ahead(zone, wall) != ahead for zone in zones[1:]):
+        return when
+    return When((wall - ahead).replace(tzinfo=UTC), when.local, offset_text(ahead), ZoneFrom.PLACE)
+
+
+def _ahead(zone: ZoneInfo, wall: datetime) -> timedelta | None:
+    """The offset at a wall time, None where the time does not exist or exists twice: then the two folds differ."""
+    ahead = zone.utcoffset(wall)
+    return ahead if ahead == zone.utcoffset(wall.replace(fold=1)) else None
+
+
+@lru_cache(maxsize=4096)
+def _zones(country: str, region: str, postcode: str) -> Zones:
+    """The zones that a place may be in; none where nothing is known or its parts contradict each other."""
+    code = country_code(country)
+    whole = names = _countries().get(code, ())
+    for told in (_of_region(code, region), _of_postcode(code, postcode)):
+        if told and names:
+            possible = {_rule(name) for name in names}
+            kept = tuple(name for name in told if _rule(name) in possible)
+            # a far territory under its country's name, such as 97400 in FR, lies outside of all the country's zones
+            names = kept or (told if names is whole else ())
+    return tuple(_load(name) for name in names)
+
+
+@lru_cache(maxsize=1024)
+def country_code(country: str) -> str:
+    """The two letters of a country in any spelling that carriers use; empty where it is not known."""
+    word = country.strip()
+    upper = word.upper()
+    if upper in _countries():
+        return upper
+    folded = fold(word)
+    if not folded:
+        return ""
+    return COUNTRY_NAMES.get(folded) or _alpha3(upper) or _country_names().get(folded, "")
+
+
+def fold(text: str) -> str:
+    """Lower case, no accents, letters and digits with single spaces between."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join(re.findall(r"[^\W_]+", "".join(c for c in plain if not unicodedata.combining(c))))
+
+
+def _alpha3(code: str) -> str:
+    from babel.core import get_global  # a table of 500 kB, opened with the first code of this kind
+
+    if not re.fullmatch("[A-Z]{3}", code):
+        return ""
+    (two, *others) = get_global("territory_aliases").get(code) or [""]
+    return str(two) if not others and two in _countries() else ""
+
+
+@lru_cache(maxsize=1)
+def _country_names() -> dict[str, str]:
+    """Names of countries in the languages of LANGUAGES. A name that two of them give to different countries is left
+    out."""
+    from babel import Locale  # as above: opened with the first country that is written out
+
+    found: dict[str, str] = {}
+    for language in LANGUAGES:
+        for code, name in Locale(language).territories.items():
+            if code in _countries():
+                key = fold(name)
+                found[key] = code if found.get(key, code) == code else ""
+    return found
+
+
+@lru_cache(maxsize=1)
+def _countries() -> dict[str, tuple[str, ...]]:
+    """Country -> its zones, most populous first, from zone.tab and what we know beyond it."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in (resources.files("tzdata") / "zoneinfo" / "zone.tab").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            code, _, name, *_ = line.split("\t")
+            found[code] = (*found.get(code, ()), name)
+    return {**found, **LEGAL}
+
+
+@lru_cache(maxsize=512)
+def _load(name: str) -> ZoneInfo:
+    try:
+        with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+            return ZoneInfo.from_file(file, key=name)
+    except (OSError, ValueError):
+        raise ZoneInfoNotFoundError(f"no time zone {name!r}") from None
+
+
+@lru_cache(maxsize=512)
+def _rule(name: str) -> tuple[timedelta | None, ...]:
+    """What tells two zones apart: their offsets every week, from 2020 on."""
+    zone, step = _load(name), timedelta(days=7)
+    count = (_UNTIL - _SINCE) // step
+    return tuple((_SINCE + step * n).astimezone(zone).utcoffset() for n in range(count))
+
+
+def _rules(zones: Sequence[ZoneInfo]) -> set[tuple[timedelta | None, ...]]:
+    return {_rule(str(zone.key)) for zone in zones}
+
+
+def _of_region(country: str, region: str) -> tuple[str, ...]:
+    key = fold(region)
+    table = _regions(country)
+    return table.get(key) or table.get(key.removeprefix(f"{country.casefold()} "), ())
+
+
+@lru_cache(maxsize=64)
+def _regions(country: str) -> dict[str, tuple[str, ...]]:
+    return {fold(name): zones for zones, names in REGIONS.get(country, ()) for name in names.split(",")}
+
+
+def _of_postcode(country: str, postcode: str) -> tuple[str, ...]:
+    table = _postcodes(country)
+    code = "".join(c for c in postcode.upper() if c.isalnum())
+    return next((table[code[:n]] for n in range(len(code), 0, -1) if code[:n] in table), ()) if table else ()
+
+
+@lru_cache(maxsize=64)
+def _postcodes(country: str) -> dict[str, tuple[str, ...]]:
+    return {
+        start: zones for zones, ranges in POSTCODES.get(country, ()) for word in ranges.split() for start in _each(word)
+    }
+
+
+def _each(word: str) -> Iterator[str]:
+    """ "010-012" -> 010, 011, 012; anything else is itself."""
+    first, _, last = word.partition("-")
+    spell: Callable[[int], str] = f"{{:0{len(first)}d}}".format
+    return map(spell, range(int(first), int(last) + 1)) if last else iter((first,))
