@@ -28,6 +28,9 @@ DEADLINE: Final = timedelta(seconds=20)
 PAUSE: Final = timedelta(seconds=60)  # after a 429 that does not say how long
 MAX_PAUSE: Final = timedelta(hours=1)
 
+# Below which keys carriers put an error's words, the surest first.
+_HOLDERS: Final = ("response", "errors", "error", "meta")
+
 # Raised before the first byte of a request is sent, so nothing can have been bought.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -264,21 +267,21 @@ def carrier_words(body: bytes) -> tuple[str, str]:
     except ValueError:
         plain = body[:200].decode("utf-8", "replace").strip()
         return "", "" if plain.startswith("<") else plain
-    code = found.get("code") or found.get("error") or found.get("title") or ""
+    code = found.get("code") or found.get("error_code") or found.get("error") or found.get("title") or ""
     text = found.get("message") or found.get("error_description") or found.get("detail") or found.get("description")
     return _short(code), _short(text)
 
 
 def _first_error(value: object) -> Mapping[str, object]:
-    """The mapping that holds the words: below "response", "error" or the first of "errors", else the top."""
+    """The mapping that holds the words: below one of _HOLDERS, the first of a list, else the top."""
     for _ in range(4):
         if isinstance(value, list):
             value = value[0] if value else {}
         elif isinstance(value, dict):
-            inner = next(
-                (value[k] for k in ("response", "errors", "error") if isinstance(value.get(k), dict | list)), None
-            )
-            if not inner:
+            inner = next((value[k] for k in _HOLDERS if isinstance(value.get(k), dict | list)), None)
+            if inner is None and isinstance(data := value.get("data"), dict):
+                inner = data.get("errors")
+            if not isinstance(inner, dict | list) or not inner:
                 return value
             value = inner
     return value if isinstance(value, dict) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -33,11 +34,11 @@ from carriers.contract import (
     ZoneFrom,
 )
 from carriers.download import document, format_of
-from carriers.errors import BadPayload, BadSignature, OutcomeUnknown, Refused, UnknownNumber
+from carriers.errors import BadPayload, BadSignature, CarrierError, OutcomeUnknown, Refused, UnknownNumber
 from carriers.http import Http, Reply
-from carriers.reading import as_json, as_object, each, oldest_first, reading, some, text, when
+from carriers.reading import as_json, as_object, each, meant, oldest_first, reading, some, text, when
 from carriers.signing import check_hmac, one_header
-from carriers.status import Status, status_of
+from carriers.status import Status
 
 if TYPE_CHECKING:
     import httpx
@@ -149,9 +150,9 @@ ABOUT = About(
             default="30x20x10",
         ),
         Field(
-            "qr_code",
-            "QR code",
-            "yes to ask for a QR code with each label: USPS within the US and Evri within the UK can give one.",
+            "qr",
+            "Codes for the counter",
+            "yes: with each USPS label within the US also a QR code, so that shoppers need no printer.",
             required=False,
         ),
     ),
@@ -345,10 +346,7 @@ def _codes(entry: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _meaning(code: str, finer: str) -> tuple[Status | None, str | None]:
-    word = SUBSTATUSES.get(f"{code}/{finer}") or STATUSES.get(code)
-    if word is None:
-        return None, None
-    return (status_of(word), word) if "." in word else (Status(word), None)
+    return meant(SUBSTATUSES.get(f"{code}/{finer}") or STATUSES.get(code))
 
 
 def _scan(entry: Mapping[str, Any]) -> Scan:
@@ -437,21 +435,23 @@ def _label(http: Http, bought: Mapping[str, Any], rate: Mapping[str, Any] | None
             rate = some(named) if isinstance(named, dict) else _rate_named(http, text(named))
         label = _described(bought, rate)
         body = document(http, label.url, "shippo label")
-        code = text(bought.get("qr_code_url"), 4000)
         papers = text(bought.get("commercial_invoice_url"), 4000)
-        return Label(
-            ref=label.ref,
-            number=label.number,
+        return replace(
+            label,
             body=body,
             format=format_of(body),
-            cost_minor=label.cost_minor,
-            currency=label.currency,
-            qr=document(http, code, "shippo QR code") if code else b"",
-            service=label.service,
-            size=label.size,
-            url=label.url,
+            qr=_picture(http, text(bought.get("qr_code_url"), 4000)),
             customs=document(http, papers, "shippo customs papers") if papers else b"",
         )
+
+
+def _picture(http: Http, url: str) -> bytes:
+    """The QR code. The label is paid for by now: whatever goes wrong here, it stays good without a picture."""
+    try:
+        picture = document(http, url, "shippo QR code") if url else b""
+    except CarrierError:
+        return b""
+    return picture if format_of(picture) == "png" else b""
 
 
 def _rate_named(http: Http, ref: str) -> Mapping[str, Any]:
@@ -509,7 +509,7 @@ def _registered(http: Http, number: str) -> Subscribed:
 def _shipment_body(http: Http, order: LabelOrder) -> dict[str, Any]:
     """The addresses stay as in the outbound shipment: with is_return Shippo turns them round on the label itself."""
     length, width, height = _size(http.credentials.get("parcel_size", ""))
-    wants_code = http.credentials.get("qr_code", "").strip().lower() == "yes"
+    wants_code = http.credentials.get("qr") == "yes"
     return {
         "address_from": _address(order.warehouse),
         "address_to": _address(order.customer),

@@ -166,10 +166,18 @@ def test_a_named_service_is_bought(http: Http, service: str, cost: int) -> None:
 def test_a_code_for_the_counter_comes_with_the_label_where_it_is_wished(
     shippo: FakeShippo, client: httpx.Client
 ) -> None:
-    label = CARRIER.buy_label(connected(shippo, client, qr_code="yes", parcel_size="40 x 30 x 5"), ORDER)
+    label = CARRIER.buy_label(connected(shippo, client, qr="yes", parcel_size="40 x 30 x 5"), ORDER)
     assert label.qr == PNG
     assert shippo.shipments[0]["extra"]["qr_code_requested"] is True
     assert shippo.shipments[0]["parcels"][0]["length"] == "40"
+
+
+def test_a_code_that_cannot_be_fetched_does_not_cost_the_label(shippo: FakeShippo, client: httpx.Client) -> None:
+    http = connected(shippo, client, qr="yes")
+    shippo.routes[r"GET /files/(?P<name>[^/]+)\.png"] = lambda received: Answered(b"", 503)
+    shippo.routes[r"GET /files/(?P<name>[^/]+)"] = shippo.routes.pop(r"GET /files/(?P<name>[^/]+)")
+    label = CARRIER.buy_label(http, ORDER)
+    assert (label.body, label.qr) == (PDF, b"")
 
 
 def test_customs_papers_go_with_a_parcel_that_crosses_a_border(shippo: FakeShippo, http: Http) -> None:
