@@ -22,14 +22,17 @@ def claim(
     limit: int = BATCH,
     lease: timedelta = LEASE,
     only: Sequence[ColumnElement[bool]] = (),
+    first: Sequence[ColumnElement[Any]] = (),
 ) -> list[Row[Any]]:
     """Up to `limit` due rows, earliest first, with `next_at` moved to the end of the lease and `tries` one higher.
 
     Each row is given to one claimer. A claimer that dies lets the lease run out and the row falls due again. Works on
-    any table with `id`, `next_at` and `tries`. `only` narrows what is claimed.
+    any table with `id`, `next_at` and `tries`. `only` narrows what is claimed, `first` orders it before
+    the time that it is due.
     """
     columns = table.__table__.c  # type: ignore[attr-defined]
-    due = select(columns.id).where(columns.next_at <= bindparam("now"), *only).order_by(columns.next_at).limit(limit)
+    due = select(columns.id).where(columns.next_at <= bindparam("now"), *only)
+    due = due.order_by(*first, columns.next_at).limit(limit)
     if tx.get_bind().dialect.name == "postgresql":
         due = due.with_for_update(skip_locked=True)
     statement = (

@@ -6,13 +6,14 @@ from functools import partial
 from portal.app import App
 from portal.press import press
 from portal.returning.label import work_due
+from portal.tracking.budget import Purpose
 from portal.tracking.line import open_line
 from portal.work import Job
 
 
 def run(app: App) -> int:
     """One batch of due labels; returns how many."""
-    return work_due(app, partial(open_line, app), press(app.settings.pdf_workers).sheet)
+    return work_due(app, partial(open_line, app, purpose=Purpose.LABEL), press(app.settings.pdf_workers).sheet)
 
 
 JOB = Job("labels", timedelta(seconds=1), run)

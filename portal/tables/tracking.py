@@ -55,7 +55,7 @@ class ConnectionUse(SQLModel, table=True):
 
 
 class ConnectionPace(SQLModel, table=True):
-    """How far ahead of its pace a connection is in one budget: the promise of `About.budgets`, kept by all processes."""
+    """How far ahead of its pace a connection is in one budget: what keeps `About.budgets` in all processes."""
 
     __tablename__ = "connection_pace"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -34,6 +34,7 @@ log = structlog.get_logger("portal.ingest")
 
 BATCH: Final = 50
 NOBODY: Final = "no shipment has this number"
+PUSH_TAKES: Final = timedelta(hours=1)  # news that a poll finds later than this was lost by the pushes
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,7 @@ class Taking:
     def _hint(self, shipments: Iterable[Shipment]) -> None:
         for shipment in shipments:
             if is_trackable(self.tx, shipment):
+                shipment.prompted_at = shipment.prompted_at or self.now
                 shipment.next_at = self.now if shipment.next_at is None else min(shipment.next_at, self.now)
 
     def _store_parcel(self, shipment: Shipment, parcel: Parcel, read: Read) -> None:
@@ -205,6 +207,7 @@ class Taking:
         fresh = {kept.key: kept for kept in kept_of(parcel) if kept.key not in mine}
         store(self.tx, _id(shipment), fresh.values(), read.row.received_at, read.row.id)
         mine |= fresh
+        _note_push(shipment, read, fresh.values())
         for kept in fresh.values():
             if kept.scan.status is None and kept.scan.code:
                 self.unmapped[read.row.carrier, kept.scan.code] += 1
@@ -268,6 +271,17 @@ class Taking:
         for note, ids in by_note.items():
             finished = {"done_at": self.now, "next_at": None, "error": note}
             self.tx.connection().execute(update(Inbox).where(col(Inbox.id).in_(ids)).values(**finished))
+
+
+def _note_push(shipment: Shipment, read: Read, fresh: Iterable[Kept]) -> None:
+    """Whether pushes tell about this parcel: one did, or a poll has found what they should have told by now."""
+    heard = read.row.received_at
+    if read.row.via == "hook":
+        shipment.pushed_at = max(filter(None, (shipment.pushed_at, heard)))
+    elif shipment.pushed_at and any(
+        kept.scan.at and shipment.pushed_at < kept.scan.at < heard - PUSH_TAKES for kept in fresh
+    ):
+        shipment.pushed_at = None
 
 
 def _whole_call(answer: Answer) -> str:

@@ -6,6 +6,7 @@ answer in another.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,16 +19,19 @@ from sqlalchemy import Row
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, or_, select, update
 
-from carriers.contract import Budget, Carrier, Fetched, Tracks
+from carriers.contract import Fetched, Tracks
 from carriers.errors import BadCredentials, CarrierError, RateLimited, UnknownNumber
 from carriers.registry import all_carriers
+from carriers.status import FINAL
 from portal.app import App
 from portal.claim import backoff, claim
 from portal.crash import crashpoint
-from portal.db import insert_once, is_outage
+from portal.db import is_outage
 from portal.keys import CannotDecrypt
-from portal.tables import Connection, ConnectionUse, Inbox, Shipment
+from portal.tables import Connection, Inbox, Shipment
+from portal.tracking.budget import OverBudget, Purpose, budgets_of, spend
 from portal.tracking.line import open_line
+from portal.tracking.pace import SHARE_OF_THE_REST, rank
 from portal.tracking.refold import BREAKER, refold
 from portal.tracking.scans import scans_of
 
@@ -40,10 +44,7 @@ RED_REST: Final = timedelta(minutes=15)
 # Until ingest has read the answer and set the real time; also what holds when it cannot be read.
 UNTIL_READ: Final = timedelta(hours=6)
 CALLS_A_ROUND: Final = 20
-
-
-class OverBudget(Exception):
-    """The connection's calls of a period are spent."""
+AFTERCARE_WAITS: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Round:
 
 def poll(app: App, *, client: httpx.Client | None = None) -> int:
     """At most CALLS_A_ROUND calls over all connections that have something due. Returns how many parcels were asked."""
-    _settle_untrackable(app)
+    _settle(app)
     asked = 0
     for connection in due_connections(app):
         asked += _call(app, connection, client)
@@ -86,31 +87,25 @@ def due_connections(app: App) -> list[Connection]:
     return [row for row in rows if not is_resting(row, now) and isinstance(_adapter(row), Tracks)]
 
 
-def is_resting(connection: Connection, now: datetime) -> bool:
-    """Whether the breaker is open: wrong credentials, or BREAKER failures in a row. One call tries now and again."""
-    if connection.last_error_at is None:
-        return False
+def is_broken(connection: Connection) -> bool:
+    """Whether the breaker has opened: wrong credentials, or BREAKER failures in a row."""
+    is_down = connection.state == "bad_credentials" or connection.failures >= BREAKER
+    return is_down and connection.last_error_at is not None
+
+
+def rests_until(connection: Connection) -> datetime | None:
+    """When the open breaker lets the next single call through, to see whether all is well again. None: it is closed."""
+    if not is_broken(connection) or connection.last_error_at is None:
+        return None
     if connection.state == "bad_credentials":
-        return now - connection.last_error_at < RED_REST
-    if connection.failures < BREAKER:
-        return False
-    return now - connection.last_error_at < timedelta(minutes=min(2 ** (connection.failures - BREAKER), 60))
+        return connection.last_error_at + RED_REST
+    return connection.last_error_at + timedelta(minutes=min(2 ** (connection.failures - BREAKER), 60))
 
 
-def spend(tx: Session, connection_id: int, budgets: Sequence[Budget], now: datetime) -> None:
-    """Counts one call against every budget. Raises OverBudget, which rolls the caller's claim back with it."""
-    for budget in budgets:
-        seconds = max(1, int(budget.per.total_seconds()))
-        key = {"connection_id": connection_id, "period_seconds": seconds, "period": int(now.timestamp()) // seconds}
-        insert_once(tx, ConnectionUse, key | {"calls": 0})
-        took = tx.exec(
-            update(ConnectionUse)
-            .where(*(getattr(ConnectionUse, name) == value for name, value in key.items()))
-            .where(col(ConnectionUse.calls) < budget.calls)
-            .values(calls=ConnectionUse.calls + 1)
-        )
-        if took.rowcount != 1:
-            raise OverBudget
+def is_resting(connection: Connection, now: datetime) -> bool:
+    """Whether nothing may be asked of this connection now, because it failed too often."""
+    until = rests_until(connection)
+    return until is not None and now < until
 
 
 def poll_key(numbers: Sequence[str], fetched: Fetched) -> str:
@@ -121,12 +116,12 @@ def poll_key(numbers: Sequence[str], fetched: Fetched) -> str:
 
 def _call(app: App, connection: Connection, client: httpx.Client | None) -> int:
     carrier = _adapter(connection)
-    found = _claim(app, connection, carrier)
+    found = claim_call(app, connection, carrier.about.batch_size)
     if found is None:
         return 0
     crashpoint("poll.after_claim")
     try:
-        http = open_line(app, connection, client)
+        http = open_line(app, connection, client, purpose=Purpose.POLL, paid=1)
         fetched = carrier.fetch(http, found.numbers)
     except UnknownNumber:
         _write_unknown(app, found)
@@ -146,17 +141,35 @@ def _call(app: App, connection: Connection, client: httpx.Client | None) -> int:
     return len(found.rows)
 
 
-def _claim(app: App, connection: Connection, carrier: Carrier) -> Round | None:
+def claim_call(app: App, connection: Connection, batch_size: int, *, rng: random.Random | None = None) -> Round | None:
+    """One call and the parcels it asks about, those that matter most; None where no call is left, or nothing due."""
     now = app.now()
+    is_turn_of_the_rest = (rng or random).random() < SHARE_OF_THE_REST
+    mine = [col(Shipment.connection_id) == connection.id]
     try:
         with app.db.transaction() as tx:
-            mine = [col(Shipment.connection_id) == connection.id]
-            rows = claim(tx, Shipment, now, limit=carrier.about.batch_size, lease=LEASE, only=mine)
-            if rows:
-                spend(tx, _id(connection), carrier.about.budgets, now)
-    except OverBudget:
+            # The budgets first: where calls are short this is asked far more often than it is granted.
+            spend(tx, _id(connection), budgets_of(connection), now)
+            if is_broken(connection):
+                _take_the_probe(tx, connection, now)
+            first = rank(now, is_turn_of_the_rest=is_turn_of_the_rest)
+            rows = claim(tx, Shipment, now, limit=batch_size, lease=LEASE, only=mine, first=first)
+            if not rows:
+                raise _NothingToAsk
+    except (OverBudget, _NothingToAsk):
         return None
-    return Round(connection, rows) if rows else None
+    return Round(connection, rows)
+
+
+class _NothingToAsk(Exception):
+    """Gives the call back by rolling back."""
+
+
+def _take_the_probe(tx: Session, connection: Connection, now: datetime) -> None:
+    """After a rest one call tries whether the carrier works again; other processes rest on until they know."""
+    as_seen = (col(Connection.id) == connection.id, col(Connection.last_error_at) == connection.last_error_at)
+    if tx.exec(update(Connection).where(*as_seen).values(last_error_at=now)).rowcount != 1:
+        raise _NothingToAsk
 
 
 def _keep(app: App, found: Round, fetched: Fetched) -> None:
@@ -188,7 +201,7 @@ def _keep(app: App, found: Round, fetched: Fetched) -> None:
                 index_elements=["connection_id", "hook_key"], set_=again, where=col(Inbox.dead_at).is_(None)
             )
         )
-        _set_shipments(tx, found, now, next_at=now + UNTIL_READ, tries=0, error="")
+        _set_shipments(tx, found, now, next_at=now + UNTIL_READ, tries=0, error="", prompted_at=None)
         healthy = {"state": "ok", "state_text": "", "failures": 0, "last_poll_at": now, "paused_until": None}
         still_on = (col(Connection.id) == connection.id, col(Connection.state) != "disabled")
         tx.exec(update(Connection).where(*still_on).values(**healthy))
@@ -204,7 +217,7 @@ def _write_unknown(app: App, found: Round) -> None:
             select(Shipment).where(col(Shipment.id).in_(ids)).order_by(col(Shipment.id)).with_for_update(key_share=True)
         )
         for shipment in tx.exec(wanted).all():
-            shipment.heard_at, shipment.tries, shipment.error = now, 0, ""
+            shipment.heard_at, shipment.tries, shipment.error, shipment.prompted_at = now, 0, "", None
             refold(tx, shipment, stored[_id(shipment)], now, is_unknown=True, has_news=True)
         heard = {"failures": 0, "last_poll_at": now}
         tx.exec(update(Connection).where(col(Connection.id) == found.connection.id).values(**heard))
@@ -244,16 +257,23 @@ def _set_shipments(tx: Session, found: Round, now: datetime, **values: Any) -> N
         )
 
 
-def _settle_untrackable(app: App) -> None:
-    """Parcels that nobody can be asked about get their story from what the shop said, and are not due any more."""
+def _settle(app: App) -> None:
+    """Parcels that nobody can be asked about get their story from what the shop said, and are not due any more; nor
+    are those whose aftercare has waited too long for a call."""
     with app.db.reading() as tx:
         trackable = [slug for slug, carrier in all_carriers().items() if isinstance(carrier, Tracks)]
         askable = select(Connection.id).where(col(Connection.carrier).in_(trackable))
         nobody = or_(col(Shipment.connection_id).is_(None), col(Shipment.connection_id).not_in(askable))
         due = tx.exec(select(Shipment.id).where(col(Shipment.next_at) <= app.now(), nobody).limit(200)).all()
-    if due:
+        # Looked at once more after delivery, unless others need the calls: a day late it has had its time.
+        finished = (col(Shipment.status).in_(FINAL), col(Shipment.prompted_at).is_(None))
+        late = tx.exec(
+            select(Shipment.id).where(col(Shipment.next_at) <= app.now() - AFTERCARE_WAITS, *finished).limit(200)
+        ).all()
+    if due or late:
         with app.db.transaction() as tx:
             tx.exec(update(Shipment).where(col(Shipment.id).in_(due)).values(next_at=None, delay_at=app.now()))
+            tx.exec(update(Shipment).where(col(Shipment.id).in_(late), *finished).values(next_at=None))
 
 
 def _adapter(connection: Connection) -> Any:

@@ -17,7 +17,7 @@ from portal.returning.follow import followed
 from portal.tables import Brand, Connection, Order, OrderLine, Shipment, ShipmentItem
 from portal.tracking.delay import Delay, Listening, delay_of, is_forgotten
 from portal.tracking.facts import facts_of
-from portal.tracking.pace import next_poll
+from portal.tracking.pace import PUSHES_ALIVE, near_from, next_poll
 from portal.tracking.story import Ground, story_of
 from portal.tracking.timeline import PHYSICAL, Fold, Kept, fold, zone_of
 from portal.tracking.window import Promise, Window, heard_from_json, window_for
@@ -82,8 +82,7 @@ def refold(
     view = view_of(tx, shipment, scans, now, is_unknown=is_unknown)
     before = shipment.status
     _write(shipment, view)
-    if has_news or before != shipment.status:
-        shipment.next_at = _next_at(tx, shipment, view, now)
+    _set_pace(tx, shipment, view, now, has_news or before != shipment.status)
     if tx.is_modified(shipment):
         shipment.updated_at = now
     tx.flush()
@@ -126,11 +125,23 @@ def _write(shipment: Shipment, view: View) -> None:
         shipment.story = view.story
 
 
-def _next_at(tx: Session, shipment: Shipment, view: View, now: datetime) -> datetime | None:
-    if not is_trackable(tx, shipment):
-        return None
+def _set_pace(tx: Session, shipment: Shipment, view: View, now: datetime, is_new: bool) -> None:
+    """How soon the parcel matters, and with something new when to ask next."""
     zone = shipment.to_zone or tx.get_one(Brand, shipment.brand_id).zone
-    return next_poll(view.fold, view.window, shipment.created_at, zone, now)
+    missed = view.delay.missed
+    shipment.near_from = near_from(view.fold, view.window, missed, zone, now)
+    if not is_new:
+        return
+    connection = tx.get(Connection, shipment.connection_id) if shipment.connection_id else None
+    pushed_at = connection.last_push_at if connection else None
+    if pushed_at is None or now - pushed_at > PUSHES_ALIVE:
+        shipment.pushed_at = None
+    if not is_trackable(tx, shipment):
+        shipment.next_at = None
+        return
+    is_pushed = shipment.pushed_at is not None
+    created = shipment.created_at
+    shipment.next_at = next_poll(view.fold, view.window, created, zone, now, missed=missed, is_pushed=is_pushed)
 
 
 def _tell(tx: Session, shipment: Shipment, order: Order, view: View, now: datetime, suppress: str) -> None:

@@ -16,9 +16,10 @@ from portal.app import App
 from portal.connections import base_url, create_connection, credentials
 from portal.jobs.delays import look_again
 from portal.keys import CannotDecrypt
-from portal.tables import Connection, ConnectionUse, Inbox, Shipment
+from portal.tables import Connection, Inbox, Shipment
 from portal.tracking import poll as module
-from portal.tracking.poll import OverBudget, is_resting, poll, spend
+from portal.tracking.budget import spend
+from portal.tracking.poll import is_resting, poll
 from tests.carriers.fakes.server import Answered, FakeServer, Received
 from tests.conftest import Clock
 from tests.portal.tracking.northpost import answer, connect, event
@@ -192,37 +193,17 @@ def test_a_carrier_that_is_down_from_the_start_leaves_an_honest_story(
     assert (row.story["step"], row.status, row.heard_at, row.delay) == (1, "pending", None, "at_risk")
 
 
-def test_budgets_hold_across_processes_and_refill_with_the_period(
-    app: App, world: World, clock: Clock, connection: Connection
-) -> None:
-    budgets = (Budget(2, timedelta(seconds=1)), Budget(3, timedelta(days=1)))
-
-    def allowed() -> bool:
-        try:
-            with app.db.transaction() as tx:
-                spend(tx, connection.id or 0, budgets, clock.now)
-        except OverBudget:
-            return False
-        return True
-
-    assert [allowed() for _ in range(3)] == [True, True, False]
-    clock.forward(timedelta(seconds=1))
-    assert [allowed() for _ in range(2)] == [True, False]
-    clock.forward(timedelta(days=1))
-    assert allowed()
-    with app.db.reading() as tx:
-        assert sum(use.calls for use in tx.exec(select(ConnectionUse)) if use.period_seconds == 86400) == 4
-
-
 def test_nothing_is_claimed_when_the_budget_is_spent(
     app: App, world: World, clock: Clock, carrier: Fake, connection: Connection
 ) -> None:
     with app.db.transaction() as tx:
-        for _ in range(10):
+        for _ in range(5):
             spend(tx, connection.id or 0, (Budget(10, timedelta(seconds=1)),), clock.now)
     assert poll(app) == 0
     assert shipment(app).next_at == clock.now
     assert carrier.requests == []
+    clock.forward(timedelta(seconds=1))
+    assert poll(app) == 3
 
 
 def test_a_parcel_nobody_can_be_asked_about_gets_its_story_and_rests(app: App, world: World, clock: Clock) -> None:
