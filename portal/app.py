@@ -45,7 +45,7 @@ def build(settings: Settings, *, now: Clock = utc_now) -> App:
     from portal.web.render import Renderer
 
     db = Database(settings.database_url, pool_size=settings.threads + 4)
-    return App(settings, db, Keys(settings.key_bytes), now, Brands(db), Renderer())
+    return App(settings, db, Keys(settings.key_bytes, settings.further_key_bytes), now, Brands(db), Renderer())
 
 
 def create(settings: Settings, *, now: Clock = utc_now) -> Starlette:

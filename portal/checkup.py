@@ -74,6 +74,7 @@ def _all(app: App, settings: Settings) -> Iterator[Finding]:
     yield Finding("schema", f"at {current}")
     yield from _brands(app, settings)
     yield from _connections(app)
+    yield from _keys(app)
     yield from _agents(app)
     yield mail(settings)
     yield _pdf()
@@ -133,11 +134,12 @@ def _brand_faults(app: App, brand: Brand, settings: Settings) -> Iterator[str]:
 def _connections(app: App) -> Iterator[Finding]:
     from carriers.errors import BadCredentials
     from carriers.registry import all_carriers
-    from portal.connections import base_url, credentials
+    from portal.connections import base_url, credentials, missing_fields
     from portal.keys import CannotDecrypt
 
     with app.db.reading() as tx:
-        rows = list(tx.exec(select(Connection).order_by(col(Connection.id))))
+        in_use = select(Connection).where(col(Connection.removed_at).is_(None))
+        rows = list(tx.exec(in_use.order_by(col(Connection.id))))
     if not rows:
         yield Finding("connections", "none: no parcel is followed", "note", "doorstep connection add --help")
     for row in rows:
@@ -150,18 +152,34 @@ def _connections(app: App) -> Iterator[Finding]:
             known = credentials(app, row)
             base_url(app, row)
         except CannotDecrypt:
-            yield Finding(what, "its secrets do not open with this key", "wrong", "restore DOORSTEP_SECRET_KEY")
+            mend = "restore DOORSTEP_SECRET_KEY"
+            yield Finding(what, "its secrets do not open with this key", "wrong", mend)
             continue
         except BadCredentials as error:
-            yield Finding(what, str(error), "wrong", "add it anew: doorstep connection add")
+            yield Finding(what, str(error), "wrong", f"doorstep connection set {row.public_id} --set base_url=…")
             continue
-        missing = [field.name for field in carrier.about.fields if field.required and not known.get(field.name)]
+        missing = missing_fields(carrier.about, known)
         if missing:
-            yield Finding(what, f"{', '.join(missing)} missing", "wrong", "add it anew: doorstep connection add")
+            yield Finding(what, f"{', '.join(missing)} missing", "wrong", f"doorstep connection set {row.public_id}")
+        elif row.state == "disabled":
+            yield Finding(what, "switched off", "note", f"doorstep connection enable {row.public_id}")
         elif row.state != "ok":
-            yield Finding(what, f"{row.state}: {row.state_text}", "wrong", "ask the carrier, then add it anew")
+            mend = f"doorstep connection test {row.public_id}, then doorstep connection set"
+            yield Finding(what, f"{row.state}: {row.state_text}", "wrong", mend)
         else:
             yield Finding(what, carrier.about.name)
+
+
+def _keys(app: App) -> Iterator[Finding]:
+    """Says nothing while one key is enough."""
+    from portal.rotation import rotate
+
+    found = rotate(app, only_look=True)
+    if found.sealed:
+        words = f"{found.sealed} are still sealed with an earlier key"
+        yield Finding("secrets", words, "note", "run: doorstep keys rotate")
+    elif app.keys.further:
+        yield Finding("secrets", "no earlier key is needed any more", "note", "empty DOORSTEP_FURTHER_SECRET_KEYS")
 
 
 def _agents(app: App) -> Iterator[Finding]:

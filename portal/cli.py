@@ -23,11 +23,14 @@ carriers = typer.Typer(help="Carriers: what they can do, and what their answers 
 brand = typer.Typer(help="Brands: each with its own host, look, sender and policy.", **_PLAIN)  # type: ignore[arg-type]
 agent = typer.Typer(help="Agents: who may sign in to the console.", **_PLAIN)  # type: ignore[arg-type]
 connection = typer.Typer(help="Connections: accounts with carriers.", **_PLAIN)  # type: ignore[arg-type]
+keys = typer.Typer(help="Keys: what encrypts the carriers' secrets.", **_PLAIN)  # type: ignore[arg-type]
 app.add_typer(carriers, name="carriers")
 app.add_typer(brand, name="brand")
 app.add_typer(agent, name="agent")
 app.add_typer(connection, name="connection")
+app.add_typer(keys, name="keys")
 
+ConnectionName = Annotated[str, typer.Argument(help="its name, or its id from connection list", metavar="WHICH")]
 BrandSlug = Annotated[str, typer.Option("--brand", metavar="SLUG", help="the brand, by its slug")]
 
 
@@ -228,17 +231,90 @@ def connection_add(
 
     Example: DOORSTEP_CONNECTION_API_KEY=… doorstep connection add easypost --set environment=sandbox
     """
-    from portal.commands import accounts
+    from portal.commands import connections
 
-    accounts.add_connection(carrier, name, brand, given or [])
+    connections.add(carrier, name, brand, given or [])
 
 
 @connection.command("list")
 def connection_list() -> None:
     """List the accounts with their state."""
-    from portal.commands import accounts
+    from portal.commands import connections
 
-    accounts.list_connections()
+    connections.show_all()
+
+
+@connection.command("set")
+def connection_set(
+    which: ConnectionName,
+    name: Annotated[str, typer.Option(help="a new name for it")] = "",
+    given: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="a field, not secret")] = None,
+    secret: Annotated[list[str] | None, typer.Option("--secret", metavar="NAME", help="a secret to replace")] = None,
+    forget: Annotated[list[str] | None, typer.Option("--forget", metavar="NAME", help="a field to empty")] = None,
+) -> None:
+    """Change an account: what is named changes, the rest stays. It is tried again at once.
+
+    New secrets are asked for, or read from DOORSTEP_CONNECTION_<FIELD>.
+
+    Example: doorstep connection set UPS --secret client_secret
+    """
+    from portal.commands import connections
+
+    connections.change(which, name, given or [], secret or [], forget or [])
+
+
+@connection.command("test")
+def connection_test(
+    which: ConnectionName,
+    number: Annotated[str, typer.Option(metavar="NUMBER", help="ask about this parcel; default one of yours")] = "",
+) -> None:
+    """Say what of an account works: access, tracking, labels, webhooks. By real calls that buy nothing.
+
+    Exit 1 when a part does not work.
+    """
+    from portal.commands import connections
+
+    connections.test(which, number)
+
+
+@connection.command("disable")
+def connection_disable(which: ConnectionName) -> None:
+    """Switch an account off: nobody is asked, its webhooks are not taken, parcels keep their story."""
+    from portal.commands import connections
+
+    connections.switch(which, on=False)
+
+
+@connection.command("enable")
+def connection_enable(which: ConnectionName) -> None:
+    """Switch an account on again."""
+    from portal.commands import connections
+
+    connections.switch(which, on=True)
+
+
+@connection.command("remove")
+def connection_remove(
+    which: ConnectionName,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> None:
+    """Remove an account and its secrets. Says first what becomes of its parcels."""
+    from portal.commands import connections
+
+    connections.remove(which, yes=yes)
+
+
+@keys.command("rotate")
+def keys_rotate(
+    check: Annotated[bool, typer.Option("--check", help="change nothing; say how much there is to do")] = False,
+) -> None:
+    """Seal all secrets anew with DOORSTEP_SECRET_KEY, opening them with DOORSTEP_FURTHER_SECRET_KEYS.
+
+    May be stopped and run again at any time, while everything runs. docs/settings.md has the order of steps.
+    """
+    from portal.commands import keys as work
+
+    work.rotate(only_look=check)
 
 
 def main() -> None:

@@ -26,6 +26,9 @@ class Settings(BaseSettings):
 
     database_url: str = Field("sqlite:///doorstep.db", description="sqlite:///FILE or postgresql://USER@HOST/NAME")
     secret_key: SecretStr = Field(description="32 random bytes, base64: encrypts carrier secrets, keys tokens")
+    further_secret_keys: SecretStr = Field(
+        SecretStr(""), description="comma-separated keys that still open what they sealed, while the key is rotated"
+    )
     host: str = Field("127.0.0.1", description="address that `doorstep serve` listens on")
     port: int = Field(8000, ge=0, le=65535, description="port that `doorstep serve` listens on; 0 picks a free one")
     console_host: str = Field("", description="host name of the agent console; empty: every brand's host answers it")
@@ -45,12 +48,14 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _key_is_long(cls, value: SecretStr) -> SecretStr:
-        try:
-            raw = base64.b64decode(value.get_secret_value(), validate=True)
-        except (binascii.Error, ValueError):
-            raise ValueError("must be base64; make one with: openssl rand -base64 32") from None
-        if len(raw) < MIN_KEY_BYTES:
-            raise ValueError(f"must hold {MIN_KEY_BYTES} bytes or more; make one with: openssl rand -base64 32")
+        _read_key(value.get_secret_value())
+        return value
+
+    @field_validator("further_secret_keys")
+    @classmethod
+    def _further_keys_are_long(cls, value: SecretStr) -> SecretStr:
+        for key in _listed(value.get_secret_value()):
+            _read_key(key)
         return value
 
     @field_validator("database_url")
@@ -71,7 +76,12 @@ class Settings(BaseSettings):
     @property
     def key_bytes(self) -> bytes:
         """The secret key, decoded."""
-        return base64.b64decode(self.secret_key.get_secret_value())
+        return _read_key(self.secret_key.get_secret_value())
+
+    @property
+    def further_key_bytes(self) -> tuple[bytes, ...]:
+        """The further secret keys, decoded."""
+        return tuple(_read_key(key) for key in _listed(self.further_secret_keys.get_secret_value()))
 
 
 def load(**overrides: Any) -> Settings:
@@ -80,6 +90,20 @@ def load(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         raise SettingsError([_fault(dict(e)) for e in error.errors()]) from None
+
+
+def _read_key(text: str) -> bytes:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("must be base64; make one with: openssl rand -base64 32") from None
+    if len(raw) < MIN_KEY_BYTES:
+        raise ValueError(f"must hold {MIN_KEY_BYTES} bytes or more; make one with: openssl rand -base64 32")
+    return raw
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _fault(error: dict[str, Any]) -> str:

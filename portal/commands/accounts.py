@@ -1,10 +1,9 @@
-"""brand, agent and connection: setting up who sells, who works here and which carriers are asked."""
+"""brand and agent: setting up who sells and who works here."""
 
 from __future__ import annotations
 
 import getpass
 import json
-import os
 import secrets
 import sys
 from typing import Any
@@ -202,67 +201,3 @@ def _ask_password() -> str:
     if password != getpass.getpass("The same again: "):
         raise Stop("the two do not match")
     return password
-
-
-def add_connection(carrier: str, name: str, brand: str, given: list[str]) -> None:
-    """A new account with a carrier. Secret fields come from the environment or a prompt, never from the arguments."""
-    from carriers.registry import all_carriers
-    from portal.connections import create_connection
-
-    if carrier not in all_carriers():
-        usage(f"there is no carrier {carrier!r}; known: {', '.join(all_carriers())}")
-    about = all_carriers()[carrier].about
-    fields = dict(_pair(item) for item in given)
-    for field in about.fields:
-        if field.secret and field.name in fields:
-            usage(
-                f"{field.name} is secret: set {_variable(field.name)} in the environment, or leave it to be asked for"
-            )
-        if field.name not in fields:
-            fields[field.name] = _value(field.name, field.label, field.secret, field.required, field.default)
-    with opened() as app:
-        brand_id = brand_named(app, brand).id if brand else None
-        try:
-            with app.db.transaction() as tx:
-                filled = {key: value for key, value in fields.items() if value}
-                row = create_connection(
-                    tx,
-                    app.keys,
-                    carrier=carrier,
-                    name=name or about.name,
-                    brand_id=brand_id,
-                    fields=filled,
-                    now=app.now(),
-                )
-        except ValueError as error:
-            raise Stop(str(error)) from None
-        origins = [b.origin for b in app.brands.all() if brand_id in (None, b.id)] or ["https://YOUR-HOST"]
-    say(f"connection {row.name} ({carrier})")
-    say(f"webhook address: {origins[0]}/hooks/{carrier}/{row.hook_token}")
-
-
-def list_connections() -> None:
-    """One line per account, with its state and where its webhooks go."""
-    with opened() as app, app.db.reading() as tx:
-        slugs = {brand.id: brand.slug for brand in app.brands.all()}
-        for row in tx.exec(select(Connection).order_by(col(Connection.id))):
-            whose = slugs.get(row.brand_id, "every brand")
-            say(f"{row.carrier:<12} {row.name:<20} {whose:<16} {row.state:<16} /hooks/{row.carrier}/{row.hook_token}")
-
-
-def _pair(item: str) -> tuple[str, str]:
-    key, equals, value = item.partition("=")
-    if not equals or not key:
-        usage(f"--set {item!r} must look like name=value")
-    return key, value
-
-
-def _variable(field: str) -> str:
-    return f"DOORSTEP_CONNECTION_{field.upper()}"
-
-
-def _value(name: str, label: str, secret: bool, required: bool, default: str) -> str:
-    told = os.environ.get(_variable(name), "")
-    if told or not required or default or not sys.stdin.isatty():
-        return told or default
-    return getpass.getpass(f"{label}: ") if secret else input(f"{label}: ")

@@ -221,6 +221,7 @@ def _settings(place: Path, state: State, port: int, smtp_port: int) -> Settings:
 def _environment(settings: Settings) -> dict[str, str]:
     told = settings.model_dump(mode="json") | {
         "secret_key": settings.secret_key.get_secret_value(),
+        "further_secret_keys": "",
         "smtp_password": "",
     }
     return dict(os.environ) | {f"DOORSTEP_{key.upper()}": str(value) for key, value in told.items()}

@@ -76,7 +76,7 @@ class DatabaseTokens:
 
     def _write(self, key: str, token: str, lasts: timedelta | None) -> None:
         values = {
-            "token": self.app.keys.seal({"token": token}, _place(key)) if token else b"",
+            "token": self.app.keys.seal({"token": token}, token_place(key)) if token else b"",
             "expires_at": self.app.now() + lasts if lasts is not None else None,
             "leased_until": None,
         }
@@ -85,10 +85,11 @@ class DatabaseTokens:
 
     def _opened(self, row: CarrierToken) -> str:
         try:
-            return self.app.keys.open(row.token, _place(row.key)).get("token", "")
+            return self.app.keys.open(row.token, token_place(row.key)).get("token", "")
         except CannotDecrypt:  # written under another secret key
             return ""
 
 
-def _place(key: str) -> str:
+def token_place(key: str) -> str:
+    """What the ciphertext of a token is bound to."""
     return f"carrier_token:{key}"
