@@ -1,13 +1,16 @@
-"""UPS: tracking by number (Track API v1) and Track Alert webhooks, which are unsigned and therefore hints."""
+"""UPS: tracking by number (Track API v1), Track Alert webhooks of both generations, which are hints, return labels."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from uuid import uuid4
+
+import orjson
 
 from carriers.auth import ClientCredentials, Tokens
 from carriers.contract import (
@@ -18,37 +21,40 @@ from carriers.contract import (
     Fault,
     Fetched,
     Field,
+    Greeting,
     Hook,
     Parcel,
     Place,
     Scan,
+    Subscribed,
     Trust,
+    Wanted,
     ZoneFrom,
 )
-from carriers.errors import BadPayload
+from carriers.errors import BadSignature, Refused
+from carriers.http import Http, carrier_words
 from carriers.reading import (
     When,
     as_object,
     each,
     local_with_offset,
+    meant,
     offset_of,
     offset_text,
     oldest_first,
+    other_body,
     reading,
     some,
     text,
 )
-from carriers.signing import check_shared_text, one_header
-from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.signing import check_basic, check_hook_token, check_shared_text, hook_token, one_header
+from carriers.status import Status
+from carriers.zones import placed
 
 if TYPE_CHECKING:
     import httpx
 
-    from carriers.http import Http
-
-# The three digits of `statusCode` (Track) and `descriptionCode` (Track Alert), from UPS's own list of 170. Left out are
-# codes that say nothing about where the parcel is: claims, investigations, photos, re-icing, requests withdrawn. They
-# are shown in UPS's words.
+# The three digits of `statusCode` (Track) and `descriptionCode` (Track Alert), from UPS's own list of 170.
 STATUS_CODES: Final[Mapping[str, str]] = {
     "003": "info_received.label_created",
     "005": "in_transit",
@@ -187,21 +193,194 @@ STATUS_CODES: Final[Mapping[str, str]] = {
     "169": "picked_up.dropped_off",
 }
 
-# The two characters of `code`. UPS publishes no list; these are the ones that its specifications and recorded answers
-# use with one meaning. They say which kind of "on the way" a 005 is, and stand in where the digits are missing or new.
-ACTIVITY_CODES: Final[Mapping[str, str]] = {
-    "AR": "in_transit.arrived_hub",
-    "DP": "in_transit.departed_hub",
-    "F4": "delivered",
-    "FS": "delivered",
-    "KB": "delivered",
-    "MP": "info_received.label_created",
-    "OR": "picked_up",
-    "OT": "out_for_delivery.on_vehicle",
-    "PU": "picked_up.collected",
+
+def _all(codes: str, word: str) -> dict[str, str]:
+    """One word for many codes, which are parted by spaces."""
+    return dict.fromkeys(codes.split(), word)
+
+
+# Numbers of the same list that say nothing about where the parcel is. They are shown in UPS's words.
+_ASIDE = "about a claim, an investigation or a request, not about where the parcel is"
+STATUS_UNMAPPED: Final[Mapping[str, str]] = {
+    "000": "UPS says that there is no status; the letters may tell one",
+    "043": "a pickup was called off; the parcel may still come",
+    "088": "a test",
+    "093": _ASIDE,
+    "094": _ASIDE,
+    "104": _ASIDE,
+    "105": _ASIDE,
+    "110": _ASIDE,
+    "111": _ASIDE,
+    "112": _ASIDE,
+    "113": _ASIDE,
+    "114": _ASIDE,
+    "117": _ASIDE,
+    "127": _ASIDE,
+    "128": _ASIDE,
+    "129": _ASIDE,
+    "130": _ASIDE,
+    "133": "about another label than that of the parcel",
+    "140": _ASIDE,
+    "142": _ASIDE,
+    "143": "the agent may be the receiver's or one more carrier",
+    "148": "UPS says that there is no information",
+    "155": "a photo of a delivery that has its own scan",
+    "156": "how a delivery was made; it has its own scan",
+    "163": "UPS says that there is no information",
 }
 
+# The two characters of `code` mean different things per type of activity: as movement XD is "dropped off", as exception
+# "import scan". So they are read only within their type; from UPS's lists of movement scans, delivery codes, package
+# exceptions and manifest codes. The digits decide; the letters say which kind of it, or stand in for digits missing.
+MOVEMENT: Final[Mapping[str, str]] = {
+    "AG": "in_transit",
+    "AR": "in_transit.arrived_hub",
+    "AT": "in_transit",
+    "DL": "out_for_delivery.on_vehicle",
+    "DP": "in_transit.departed_hub",
+    "DS": "in_transit.arrived_depot",
+    "EP": "in_transit",
+    "HU": "in_transit.arrived_hub",
+    "IP": "in_transit.arrived_country",
+    "LC": "in_transit",
+    "LM": "in_transit",
+    "OD": "out_for_delivery.on_vehicle",
+    "OF": "out_for_delivery.on_vehicle",
+    "OR": "picked_up",
+    "OT": "out_for_delivery.on_vehicle",
+    "PC": "picked_up.collected",
+    "PL": "info_received.label_created",
+    "PT": "picked_up.collected",
+    "PU": "picked_up.collected",
+    "SP": "info_received.pickup_scheduled",
+    "UL": "in_transit",
+    "WH": "in_transit",
+    "XA": "in_transit.handed_to_partner",
+    "XD": "picked_up.dropped_off",
+    "XR": "in_transit.handed_to_partner",
+    "YF": "out_for_delivery.on_vehicle",
+    "YH": "in_transit.handed_to_partner",
+    "YI": "in_transit",  # towards an access point, not the door
+    "YM": "in_transit.handed_to_partner",
+    "YN": "in_transit.handed_to_partner",
+    "YP": "in_transit.arrived_depot",
+}
+DELIVERY: Final[Mapping[str, str]] = {
+    "1N": "available_for_pickup.at_locker",
+    "2K": "out_for_delivery.on_vehicle",
+    "2Q": "available_for_pickup.at_point",
+    "2W": "delivered.collected",
+    "3F": "delivered.safe_place",
+    "3G": "delivered.to_person",
+    "3H": "delivered.neighbour",
+    "A0": "delivered.collected",
+    "B0": "returned",
+    "EP": "available_for_pickup.at_point",
+    "F4": "delivered",
+    "F7": "in_transit.handed_to_partner",
+    "FS": "delivered",
+    "KB": "delivered",
+    "M3": "delivered.to_person",
+    "M4": "delivered.to_person",
+    "M6": "delivered.to_person",
+    "M7": "delivered.to_person",
+    "M8": "delivered.to_person",
+    "M9": "delivered.to_person",
+    "MA": "delivered.to_person",
+    "MB": "delivered.to_person",
+    "ME": "delivered.to_person",
+    "MG": "delivered.to_person",
+    "MH": "delivered.to_person",
+    "MJ": "delivered.to_person",
+    "MK": "delivered.to_person",
+    "ML": "delivered.safe_place",
+    "MM": "delivered.safe_place",
+    "MN": "delivered.safe_place",
+    "MP": "delivered.safe_place",
+    "MQ": "delivered.safe_place",
+    "MR": "delivered.safe_place",
+    "MS": "delivered.safe_place",
+    "MU": "delivered.safe_place",
+    "MW": "delivered.safe_place",
+    "MX": "delivered.safe_place",
+    "NL": "delivered.safe_place",
+    "NT": "delivered.safe_place",
+    "OD": "out_for_delivery.on_vehicle",
+    "OF": "out_for_delivery.on_vehicle",
+    "OT": "out_for_delivery.on_vehicle",
+    "OZ": "delivered.to_person",
+    "YC": "delivered",
+    "ZF": "delivered.safe_place",
+    "ZG": "delivered.to_person",
+    "ZH": "delivered.to_person",
+    "ZI": "available_for_pickup.at_point",
+    "ZQ": "available_for_pickup.at_point",
+}
+EXCEPTIONS: Final[Mapping[str, str]] = {
+    **_all("1E 2A 3D 6D 7V 7W 7X C5 DF DJ PZ", "exception.weather"),
+    **_all("13 24 25 26 27 45 67 A2 HE HR TV", "exception.damaged"),
+    **_all("S9 TJ", "exception.lost"),
+    **_all("8H AM AN AP AQ AS KI KQ KR KS KT YE", "exception.refused"),
+    **_all("6 7 34 8G D1", "exception.misrouted"),
+    **_all("55 AY G3 L1 ZM", "attempt_failed.closed"),
+    **_all("48 49 C4", "attempt_failed.not_home"),
+    **_all("51 52 EY KZ", "exception.payment"),
+    **_all(
+        "A6 A8 A9 AA AC AE AF AG AK AL AV AW CW CY DS E1 FA H1 H2 H3 H4 H5 PH",
+        "exception.address",
+    ),
+    "A7": "exception.moved",
+    "F4": "delivered",
+}
+MANIFEST: Final[Mapping[str, str]] = {
+    "DP": "info_received.data_received",
+    "MP": "info_received.label_created",
+    "RD": "info_received.label_created",
+    "VP": "cancelled",
+}
+TYPES: Final[Mapping[str, Mapping[str, str]]] = {
+    "D": DELIVERY,
+    "I": MOVEMENT,
+    "M": MANIFEST,
+    "MV": MANIFEST,
+    "P": MOVEMENT,
+    "X": EXCEPTIONS,
+    # Without a type, what UPS's specifications and recorded answers use with one meaning.
+    "": {code: MOVEMENT[code] for code in ("AR", "DP", "OR", "OT", "PU")}
+    | {code: DELIVERY[code] for code in ("F4", "FS", "KB")}
+    | {"MP": MANIFEST["MP"]},
+}
+
+_KIND = "the kind of an activity; its code says what happened"
+_TAKEN_BACK = "takes back or moves another scan"
+_BY_DIGITS = "only as an exception, where the digits beside it say what it means for the parcel"
+_NOT_UPS = "in none of UPS's lists"
+CODE_UNMAPPED: Final[Mapping[str, str]] = {
+    **_all("D I M MV U X", _KIND),
+    **_all("I/CA I/CD I/CL I/UA I/UD I/VP", _TAKEN_BACK),
+    "I/OC": "a label without a parcel and the first scan of a trailer load, both by UPS's own list",
+    "D/4X": "goes on under another number",
+    "U/PX": "a photo of a delivery that has its own scan",
+    "U/UP": "a new date, which is read from its own field",
+    "U/UT": "a new time, which is read from its own field",
+    **_all(
+        "BA CC CH CM CN CP CV DA DD DE DU DY EX HD LO NI OA RE RF RH RJ RP RS RU UF UR VB VD",
+        _BY_DIGITS,
+    ),
+    "NS": "a gate code, for the driver",
+    **_all(
+        "ANF BC CI CU DM DMG EM HI HS HX IA IH LP LT MR MSR NA NA1 NAH ND NH OG RT SC SD UU WA WC WD WE",
+        _NOT_UPS,
+    ),
+}
+
+_COARSE: Final = {*Status, "exception.capacity"}  # words that letters may say more about; UPS's "delay" has any reason
+
 NOT_FOUND: Final = "TW0001"
+ALERT_LIFE: Final = timedelta(days=14)
+ALERT_BATCH: Final = 100
+ALERT_NUMBER: Final = re.compile(r"1Z[0-9A-Z]{16}|1R[0-9A-Z]{14}|1R[0-9A-Z]{26}")
+TOKEN_LIFE: Final = timedelta(hours=1)
 _WINDOWS = {"EDW", "CDW", "IDW"}  # estimated, confirmed, imminent delivery window
 _OVER = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
 
@@ -227,7 +406,8 @@ class Ups:
         sandbox="https://wwwcie.ups.com",
         tracking_page="https://www.ups.com/track?tracknum={number}",
         number_pattern=r"1Z[0-9A-Z]{16}|1R[0-9A-Z]{14}|1R[0-9A-Z]{26}|[AHJKTV][0-9]{10}",
-        codes={**STATUS_CODES, **ACTIVITY_CODES},
+        codes={**STATUS_CODES, **{f"{kind}/{code}": word for kind in "DIMX" for code, word in TYPES[kind].items()}},
+        unmapped={**STATUS_UNMAPPED, **CODE_UNMAPPED},
         budgets=(Budget(3, timedelta(seconds=1)), Budget(40_000, timedelta(days=1))),
         batch_size=1,
         hook_trust=Trust.HINT,
@@ -235,26 +415,38 @@ class Ups:
             "`date` and `time` are local to the scan. The instant comes from `gmtDate` and `gmtTime` where they are "
             "sent (leading zeros get lost: 74700 is 07:47:00) and the offset from their difference to the local time. "
             "Where they are missing, or where no offset explains the difference, `gmtOffset` counts, written -05:00 or "
-            "-04.00; without it the time stays local without a zone."
+            "-04.00; without it the zone is that of the place, where country, state and postcode tell one."
         ),
-        hook_header_names=("credential",),
+        hook_header_names=("credential", "authorization", "x-api-key"),
+        subscription_batch=ALERT_BATCH,
+        subscription_life=ALERT_LIFE,
         fields=(
             Field("client_id", "Client ID", "From the app that you made at developer.ups.com."),
             Field("client_secret", "Client secret", secret=True),
             Field(
                 "webhook_secret",
                 "Track Alert credential",
-                "The text given to UPS when the numbers were subscribed.",
+                "A text of your own. UPS repeats it with every push (v1) or logs in with it, as client secret (v2).",
                 secret=True,
                 required=False,
             ),
-            Field("account", "Account number", "Six characters; only if UPS asks for it.", required=False),
+            Field(
+                "alerts",
+                "Track Alert generation",
+                "v1: the address and the credential go to UPS with each subscription. v2: enter them once at "
+                'developer.ups.com under "Manage Webhook Credentials"; the token address is the hook address with '
+                "/token behind it.",
+                required=False,
+                default="v1",
+            ),
+            Field("account", "Account number", "Six characters; needed for labels.", required=False),
             Field("environment", "Environment", "live or sandbox", required=False, default="live"),
         ),
         sources=(
             "UPS OpenAPI documents Tracking.yaml, OAuthClientCredentials.yaml and UPSTrackAlert.yaml, "
             "github.com/UPS-API/api-documentation, 2025-08 and 2026-07",
-            "UPS, Tracking status and description codes (the list of 170)",
+            "UPS, Tracking: status and description codes (the list of 170), movement scans, delivery codes, package "
+            "exceptions, manifest codes",
             "github.com/UPS-API/api-documentation issues 8, 36, 102, 123, 166, 218",
         ),
         gaps=(
@@ -262,8 +454,9 @@ class Ups:
             "Data leaves after 120 days: an old number turns into a number that UPS does not know.",
             "TV1002 (invalid number) also comes back for good numbers now and then. It is reported as an error of the "
             "call, not as an unknown number, so that the number is asked for again.",
-            "Track Alert v2, which first fetches a token from the receiver, is not accepted yet; v1 is.",
-            "A Track Alert subscription ends after 14 days. Subscribing is not built yet; polling does not need it.",
+            "A Track Alert subscription sends no history, cannot be ended before its 14 days, and what is pushed while "
+            "we do not answer is lost. Polling repairs that.",
+            "Of UPS's 687 exception codes those are mapped that say more than the digits beside them.",
             "Delivery windows are local times without a zone. They become instants only from the depot's own offset "
             "on the day of delivery; before that the estimate is a date.",
         ),
@@ -271,12 +464,10 @@ class Ups:
 
     def auth(self, http: Http, tokens: Tokens) -> httpx.Auth:
         account = http.credentials.get("account", "")
-        return ClientCredentials(
+        return ClientCredentials.of_account(
             http,
             "/security/v1/oauth/token",
             tokens,
-            client_id=http.credentials.get("client_id", ""),
-            client_secret=http.credentials.get("client_secret", ""),
             style="basic",
             headers={"x-merchant-id": account} if account else {},
         )
@@ -286,7 +477,7 @@ class Ups:
         reply = http.get(
             f"/api/track/v1/details/{quote(number, safe='')}",
             params={"locale": "en_US"},
-            headers={"transId": uuid4().hex, "transactionSrc": "doorstep"},
+            headers=_transaction(),
         )
         return Fetched(reply.status, reply.body)
 
@@ -298,11 +489,30 @@ class Ups:
             if "response" in answer or "errors" in answer:
                 errors = answer.get("response", answer)["errors"]
                 return Answer(errors=tuple(_fault(e, None) for e in each(errors)))
-        raise _refusal(answer, "trackResponse")
+        raise other_body(answer, _OTHER_BODIES, "no trackResponse in the body; this is not tracking data of UPS")
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
-        """Track Alert v1 repeats the text given at subscription in `credential`. It proves nothing about the body."""
-        check_shared_text(one_header(hook.headers, "credential"), secret)
+        """v1 repeats the agreed text in `credential`, v2 brings a token that we issued to the client in `x-api-key`.
+
+        Neither proves anything about the body.
+        """
+        if "credential" in hook.headers:
+            check_shared_text(one_header(hook.headers, "credential"), secret)
+            return
+        scheme, _, token = one_header(hook.headers, "authorization").partition(" ")
+        if scheme.lower() != "bearer":
+            raise BadSignature("neither a credential nor a bearer token")
+        check_hook_token(token, secret, one_header(hook.headers, "x-api-key"), now, TOKEN_LIFE)
+
+    def issue_token(self, hook: Hook, secret: str, now: datetime) -> Greeting:
+        """Track Alert v2 logs in here, by Basic, before it pushes. The token lasts an hour and is kept nowhere."""
+        client = check_basic(one_header(hook.headers, "authorization"), secret)
+        answer = {
+            "access_token": hook_token(secret, client, now + TOKEN_LIFE),
+            "token_type": "Bearer",
+            "expires_in": int(TOKEN_LIFE.total_seconds()),
+        }
+        return Greeting(orjson.dumps(answer))
 
     def hook_key(self, hook: Hook) -> str:
         return sha256(hook.body).hexdigest()
@@ -312,7 +522,17 @@ class Ups:
             event = as_object(body)
             if "activityStatus" in event:
                 return _alert(event)
-        raise _refusal(event, "activityStatus")
+        raise other_body(event, _OTHER_BODIES, "no activityStatus in the body; this is not tracking data of UPS")
+
+    def subscribe(self, http: Http, wanted: Wanted) -> Sequence[Subscribed]:
+        """Fourteen days of pushes for up to 100 numbers. UPS accepts some and refuses others in one answer."""
+        asked = [number for number in wanted.numbers if ALERT_NUMBER.fullmatch(number)]
+        strange = [Subscribed(n, refused="Track Alert takes 1Z and 1R numbers alone") for n in wanted.numbers]
+        made = _subscribed(http, wanted, asked) if asked else {}
+        return [made.get(other.number, other) for other in strange]
+
+    def unsubscribe(self, http: Http, ref: str) -> None:
+        raise Refused("UPS ends a Track Alert subscription by itself, 14 days after it was made, and not before")
 
 
 def _joined(answers: Iterable[Answer]) -> Answer:
@@ -369,9 +589,8 @@ def _activity(activity: Mapping[str, Any]) -> Scan:
     address = some(location.get("address"))
     return _scan(
         _when(activity, ("date", "time", "gmtDate", "gmtTime")),
-        text(status.get("code")),
+        status,
         text(status.get("statusCode")),
-        text(status.get("description")),
         Place(
             city=text(address.get("city")),
             region=text(address.get("stateProvince")),
@@ -387,9 +606,8 @@ def _alert(event: Mapping[str, Any]) -> Answer:
     location = some(event.get("activityLocation"))
     scan = _scan(
         _when(event, ("localActivityDate", "localActivityTime", "gmtActivityDate", "gmtActivityTime")),
-        text(status.get("code")),
+        status,
         text(status.get("descriptionCode")),
-        text(status.get("description")),
         Place(
             city=text(location.get("city")),
             region=text(location.get("stateProvince")),
@@ -413,15 +631,17 @@ def _alert(event: Mapping[str, Any]) -> Answer:
     return Answer(parcels=(parcel,))
 
 
-def _scan(when: When, code: str, digits: str, words: str, place: Place) -> Scan:
-    status, sub_status = _mapped(digits, code)
+def _scan(when: When, told: Mapping[str, Any], digits: str, place: Place) -> Scan:
+    """`told` is UPS's status object, which polls and pushes share but for the name of its digits."""
+    code, when = text(told.get("code")), placed(when, place)
+    status, sub_status = _mapped(digits, text(told.get("type")), code)
     return Scan(
         at=when.at,
         local=when.local,
         offset=when.offset,
         zone_from=when.zone_from,
         code=code or digits,
-        text=words,
+        text=text(told.get("description")),
         status=status,
         sub_status=sub_status,
         place=place,
@@ -429,20 +649,25 @@ def _scan(when: When, code: str, digits: str, words: str, place: Place) -> Scan:
     )
 
 
-def _mapped(digits: str, code: str) -> tuple[Status | None, str | None]:
-    """Status and sub-status. The digits decide; the letters only say more about "on the way" or fill a gap."""
-    word = STATUS_CODES.get(digits.zfill(3))
-    if word in {None, "in_transit"}:
-        word = ACTIVITY_CODES.get(code, word)
-    if word is None:
-        return None, None
-    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
+def _mapped(digits: str, kind: str, code: str) -> tuple[Status | None, str | None]:
+    """Status and sub-status. The digits decide; the letters only say which kind of it, or stand in for digits missing.
+
+    A bare "on the way" is the one thing that letters may call another status: picked up, on the vehicle.
+    """
+    number = digits.zfill(3) if digits.strip("0") else ""
+    word = STATUS_CODES.get(number)
+    table = TYPES.get(kind, {})
+    finer = table.get(code) or table.get(code.lstrip("0"))
+    if finer is None or number in STATUS_UNMAPPED:
+        return meant(word)
+    same = meant(word)[0] is meant(finer)[0]
+    return meant(finer if word in {None, "in_transit"} or (word in _COARSE and same) else word)
 
 
 def _current(current: Mapping[str, Any]) -> tuple[Status | None, str | None]:
     """The package's own status, for labels without any activity. Recorded answers put the digits into `code`."""
     code = text(current.get("code"))
-    return _mapped(text(current.get("statusCode")) or code, code)
+    return _mapped(text(current.get("statusCode")) or code, text(current.get("type")), code)
 
 
 def _latest(scans: Sequence[Scan]) -> tuple[Status, str | None] | None:
@@ -501,11 +726,33 @@ def _estimate(day: str, window: tuple[object, object], scans: Sequence[Scan], so
     return Estimate(whole, whole, source)
 
 
-def _refusal(body: Mapping[str, Any], wanted: str) -> BadPayload:
-    for key, name in _OTHER_BODIES.items():
-        if key in body:
-            return BadPayload(f"this is {name}, not tracking data (it has {key})")
-    return BadPayload(f"no {wanted} in the body; this is not tracking data of UPS")
+def _transaction() -> dict[str, str]:
+    """The two headers that UPS wants on every call: an id of its own, and who calls."""
+    return {"transId": uuid4().hex, "transactionSrc": "doorstep"}
+
+
+def _subscribed(http: Http, wanted: Wanted, numbers: Sequence[str]) -> dict[str, Subscribed]:
+    body: dict[str, object] = {"locale": "en_US", "countryCode": "US", "trackingNumberList": list(numbers)}
+    version = "v2" if http.credentials.get("alerts") == "v2" else "v1"
+    if version == "v1":
+        credential = {"url": wanted.hook_url, "credentialType": "Bearer", "credential": wanted.secret}
+        body["destination"] = credential
+    path = f"/api/track/{version}/subscription/standard/package"
+    reply = http.post(path, json=body, headers=_transaction())
+    with reading("ups track alert subscription"):
+        answer = as_object(reply.body)
+        invalid = {text(number) for number in answer.get("invalidTrackingNumbers") or ()}
+        valid = {text(number) for number in answer.get("validTrackingNumbers") or ()}
+    code, words = carrier_words(reply.body)
+    if reply.status >= 400 and not invalid:
+        raise Refused(words or f"UPS answered {reply.status}", code)
+    until = datetime.now(UTC) + ALERT_LIFE
+    return {
+        number: Subscribed(number, expires_at=until)
+        if number in valid
+        else Subscribed(number, refused=words or "UPS does not take this number")
+        for number in numbers
+    }
 
 
 CARRIER = Ups()

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pytest
 
 from carriers.adapters.fedex import AMBIGUOUS, CODES
+from carriers.adapters.ups import CARRIER as UPS
 from carriers.contract import Answer, Parcel
 from carriers.docs import FOLDER, differences_in
 from carriers.errors import BadPayload
@@ -202,6 +203,19 @@ def test_recorded_ups_answers_hold_no_code_that_we_do_not_know() -> None:
     assert {
         code for source, name in _cases() if source == "ups_xml" for code in _answer(source, name).unmapped
     } == set()
+
+
+def test_every_ups_code_is_mapped_or_left_out_with_its_reason() -> None:
+    """Letters count as mapped where any type of activity knows them: the corpus lists them without their type."""
+    entries = json.loads((CORPUS / "corpus" / "codes" / "ups.json").read_text("utf-8"))["entries"]
+    tables = [table for entry in entries for table in entry["tables"].values()]
+    codes = {code for table in tables for value in table.values() if isinstance(value, list) for code in value}
+    codes |= {code for table in tables for code, value in table.items() if isinstance(value, str)}
+    about = UPS.about
+    known = {code.rpartition("/")[2] for code in (*about.codes, *about.unmapped)}
+    assert codes - known == set()
+    assert not set(about.codes) & set(about.unmapped)
+    assert all(about.unmapped.values())
 
 
 def test_every_code_of_the_vendors_tables_is_mapped_or_left_out_on_purpose() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -11,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carriers.adapters.ups import ACTIVITY_CODES, CARRIER, STATUS_CODES
+from carriers.adapters.ups import CARRIER, STATUS_CODES, TOKEN_LIFE, TYPES
 from carriers.auth import MemoryTokens
-from carriers.contract import Hook, Parcel, Scan, ZoneFrom
-from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited
+from carriers.contract import Hook, Parcel, Scan, Wanted, ZoneFrom
+from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited, Refused
 from carriers.http import Http, open_client, open_http
 from carriers.status import SUB_STATUSES, Status, status_of
 from tests.carriers.fakes.server import Answered
@@ -186,16 +187,26 @@ def test_gmt_time_written_with_colons_is_read_too() -> None:
     assert scan(gmtTime="07:47:00").at == datetime(2026, 11, 20, 7, 47, tzinfo=UTC)
 
 
+def nowhere(**changed: Any) -> Scan:
+    return scan(location={"address": {"countryCode": "US"}}, **changed)
+
+
 def test_a_local_time_alone_is_never_stamped_as_utc() -> None:
-    read = scan(gmtDate=None, gmtTime=None, gmtOffset=None)
+    read = nowhere(gmtDate=None, gmtTime=None, gmtOffset=None)
     assert (read.at, read.offset, read.zone_from) == (None, None, ZoneFrom.UNKNOWN)
     assert read.local == "2026-11-20T02:47:00"
+
+
+def test_a_local_time_alone_takes_the_zone_of_a_place_that_has_one() -> None:
+    read = scan(gmtDate=None, gmtTime=None, gmtOffset=None)
+    assert (read.at, read.offset) == (datetime(2026, 11, 20, 7, 47, tzinfo=UTC), "-05:00")
+    assert read.zone_from is ZoneFrom.PLACE
 
 
 def test_an_instant_that_no_offset_explains_gives_way_to_the_offset_that_ups_states() -> None:
     read = scan(gmtTime="74733")
     assert (read.at, read.offset) == (datetime(2026, 11, 20, 7, 47, tzinfo=UTC), "-05:00")
-    bare = scan(gmtTime="74733", gmtOffset="")
+    bare = nowhere(gmtTime="74733", gmtOffset="")
     assert (bare.at, bare.local, bare.zone_from) == (None, "2026-11-20T02:47:00", ZoneFrom.UNKNOWN)
 
 
@@ -223,7 +234,34 @@ def test_digits_decide_before_letters_and_letters_refine_on_the_way() -> None:
 
 
 def test_type_d_alone_is_not_delivered() -> None:
-    assert scan(status={"type": "D", "code": "ZQ", "statusCode": "999", "description": "Delivered"}).status is None
+    assert scan(status={"type": "D", "code": "Q?", "statusCode": "999", "description": "Delivered"}).status is None
+
+
+def test_letters_are_read_within_their_type() -> None:
+    def read(kind: str, code: str, digits: str = "") -> str | None:
+        found = scan(status={"type": kind, "code": code, "statusCode": digits})
+        return found.sub_status or (found.status.value if found.status else None)
+
+    assert read("I", "XD") == "picked_up.dropped_off"
+    assert read("X", "XD") is None  # as an exception, an import scan
+    assert read("M", "DP") == "info_received.data_received"
+    assert read("I", "DP") == "in_transit.departed_hub"
+    assert read("X", "DP") is None
+    assert read("X", "06") == read("X", "6") == "exception.misrouted"
+    assert read("", "AR") == "in_transit.arrived_hub"
+
+
+def test_letters_say_more_about_a_status_but_never_another_one() -> None:
+    def read(kind: str, code: str, digits: str) -> str | None:
+        found = scan(status={"type": kind, "code": code, "statusCode": digits})
+        return found.sub_status or (found.status.value if found.status else None)
+
+    assert read("D", "ML", "011") == "delivered.safe_place"
+    assert read("D", "2Q", "011") == "delivered"
+    assert read("X", "DJ", "013") == read("X", "DJ", "046") == "exception.weather"
+    assert read("X", "KT", "064") == "exception.refused"
+    assert read("X", "48", "013") == "exception"
+    assert read("D", "FS", "155") is None  # a photo says nothing, whatever its letters
 
 
 def test_digits_may_come_as_text_or_as_a_number_without_zeros() -> None:
@@ -285,6 +323,92 @@ def test_an_alert_is_opened_by_its_credential_alone() -> None:
             CARRIER.verify(Hook(body, headers), secret, NOW)
 
 
+def login(client: str, secret: str) -> Hook:
+    basic = b64encode(f"{client}:{secret}".encode()).decode()
+    return Hook(b"grant_type=client_credentials", {"authorization": f"Basic {basic}"}, "/token")
+
+
+def test_the_second_generation_logs_in_with_us_and_pushes_with_our_token() -> None:
+    issued = json.loads(CARRIER.issue_token(login("ups-client", "agreed"), "agreed", NOW).body)
+    assert (issued["token_type"], issued["expires_in"]) == ("Bearer", 3600)
+    headers = {"authorization": f"Bearer {issued['access_token']}", "x-api-key": "ups-client"}
+    CARRIER.verify(Hook(b"{}", headers), "agreed", NOW + TOKEN_LIFE)
+    for wrong, secret, now in (
+        ({**headers, "x-api-key": "another"}, "agreed", NOW),
+        ({"authorization": headers["authorization"]}, "agreed", NOW),
+        ({**headers, "authorization": headers["authorization"].replace("Bearer", "Basic")}, "agreed", NOW),
+        ({**headers, "credential": "guessed"}, "agreed", NOW),
+        (headers, "changed", NOW),
+        (headers, "agreed", NOW + TOKEN_LIFE + timedelta(seconds=1)),
+        (headers, "", NOW),
+    ):
+        with pytest.raises(BadSignature):
+            CARRIER.verify(Hook(b"{}", wrong), secret, now)
+
+
+def test_a_token_is_given_to_nobody_who_does_not_know_the_secret() -> None:
+    for hook, secret in (
+        (login("ups-client", "guessed"), "agreed"),
+        (Hook(b"", {}), "agreed"),
+        (login("ups-client", ""), ""),
+    ):
+        with pytest.raises(BadSignature):
+            CARRIER.issue_token(hook, secret, NOW)
+
+
+def wanted(*numbers: str) -> Wanted:
+    return Wanted("https://shop.example/hooks/1", "agreed", numbers)
+
+
+def test_a_subscription_takes_some_numbers_and_refuses_others(ups: FakeUps, http: Http) -> None:
+    ups.refused_numbers.add("1Z0000000000000009")
+    taken, refused, strange = CARRIER.subscribe(http, wanted(NUMBER, "1Z0000000000000009", "T1234567890"))
+    assert (taken.number, taken.refused) == (NUMBER, "")
+    assert taken.expires_at
+    assert timedelta(days=13) < taken.expires_at - datetime.now(UTC) <= timedelta(days=14)
+    assert refused.refused
+    assert strange.refused == "Track Alert takes 1Z and 1R numbers alone"
+    assert refused.expires_at is strange.expires_at is None
+    assert set(ups.subscribed) == {NUMBER}
+    assert ups.subscribed[NUMBER]["destination"] == {
+        "url": "https://shop.example/hooks/1",
+        "credentialType": "Bearer",
+        "credential": "agreed",
+    }
+
+
+def test_subscribing_again_is_no_error_and_the_secret_stays_out_of_the_log(http: Http) -> None:
+    for _ in range(2):
+        assert CARRIER.subscribe(http, wanted(NUMBER))[0].expires_at
+    assert "agreed" not in repr(wanted(NUMBER))
+
+
+def test_the_second_generation_tells_ups_neither_address_nor_secret(ups: FakeUps) -> None:
+    with open_client() as client:
+        credentials = {**CREDENTIALS, "alerts": "v2"}
+        http = open_http(CARRIER, client=client, credentials=credentials, tokens=MemoryTokens(), base=ups.url)
+        assert CARRIER.subscribe(http, wanted(NUMBER))[0].expires_at
+    assert "destination" not in ups.subscribed[NUMBER]
+    assert ups.calls("/api/track/v2/subscription/standard/package")
+
+
+def test_numbers_of_another_kind_cost_no_call(ups: FakeUps, http: Http) -> None:
+    assert CARRIER.subscribe(http, wanted("T1234567890"))[0].refused
+    assert not ups.requests
+
+
+def test_more_than_a_hundred_numbers_are_refused_in_the_words_of_ups(ups: FakeUps, http: Http) -> None:
+    numbers = [f"1Z{n:016d}" for n in range(CARRIER.about.subscription_batch + 1)]
+    assert all(one.expires_at for one in CARRIER.subscribe(http, wanted(*numbers[:-1])))
+    with pytest.raises(Refused, match="VSS220"):
+        CARRIER.subscribe(http, wanted(*numbers))
+
+
+def test_a_subscription_ends_by_itself_and_not_before(http: Http) -> None:
+    with pytest.raises(Refused, match="14 days"):
+        CARRIER.unsubscribe(http, "anything")
+
+
 def test_a_repeated_alert_has_the_same_key_and_another_has_not() -> None:
     first, second = (json.dumps(alert(localActivityTime=t)).encode() for t in ("024700", "024701"))
     assert CARRIER.hook_key(Hook(first, {})) == CARRIER.hook_key(Hook(first, {"credential": "x"}))
@@ -307,5 +431,5 @@ def test_another_body_is_refused_by_its_name(body: object, named: str) -> None:
 
 
 def test_every_mapped_code_is_a_word_of_the_vocabulary() -> None:
-    for word in {**STATUS_CODES, **ACTIVITY_CODES}.values():
+    for word in (*STATUS_CODES.values(), *(word for table in TYPES.values() for word in table.values())):
         assert (status_of(word) if word in SUB_STATUSES else Status(word)) in Status

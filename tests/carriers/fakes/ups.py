@@ -1,4 +1,4 @@
-"""UPS as its documents describe it, over real HTTP: token, track, and the answers that surprise."""
+"""UPS as its documents describe it, over real HTTP: token, track, Track Alert, and the answers that surprise."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ CREDENTIALS = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "account"
 
 
 class FakeUps(FakeServer):
-    """`parcels` holds a package object per number; a number that is not there is unknown, in a 200."""
+    """`parcels` holds a package object per number; a number that is not there is unknown, in a 200.
+
+    `subscribed` holds the request that subscribed each number; those of `refused_numbers` are invalid.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.parcels: dict[str, dict[str, Any]] = {}
+        self.subscribed: dict[str, dict[str, Any]] = {}
+        self.refused_numbers: set[str] = set()
         self.tokens_issued = 0
         self.transactions: set[str] = set()
         self._valid: set[str] = set()
         self.routes = {
             "POST /security/v1/oauth/token": self._token,
             "GET /api/track/v1/details/(?P<number>[^/]+)": self._track,
+            "POST /api/track/(?P<version>v[12])/subscription/standard/package": self._subscribe,
         }
 
     def expire_tokens(self) -> None:
@@ -57,13 +63,19 @@ class FakeUps(FakeServer):
             }
         )
 
-    def _track(self, received: Received) -> Answered:
+    def _refusal(self, received: Received) -> Answered | None:
+        """What every call but that for a token must bring."""
         if received.headers.get("authorization", "").removeprefix("Bearer ") not in self._valid:
             return errors(401, "250002", "Invalid Authentication Information.")
         transaction = received.headers.get("transid", "")
         if not transaction or transaction in self.transactions or not received.headers.get("transactionsrc"):
             return errors(400, "VSS002", "Missing transId.")
         self.transactions.add(transaction)
+        return None
+
+    def _track(self, received: Received) -> Answered:
+        if refusal := self._refusal(received):
+            return refusal
         number = received.groups["number"]
         if not 7 <= len(number) <= 34:
             return errors(400, "TV1002", "Invalid inquiry number")
@@ -73,6 +85,26 @@ class FakeUps(FakeServer):
         else:
             shipment["warnings"] = [{"code": "TW0001", "message": "Tracking Information Not Found"}]
         return Answered({"trackResponse": {"shipment": [shipment]}})
+
+    def _subscribe(self, received: Received) -> Answered:
+        if refusal := self._refusal(received):
+            return refusal
+        asked = received.json()
+        numbers = asked["trackingNumberList"]
+        if len(numbers) > 100:
+            return errors(400, "VSS220", "TrackingNumberList exceeds 100 numbers.")
+        if ("destination" in asked) != (received.groups["version"] == "v1"):
+            return errors(400, "VSS500", "Destination is invalid.")
+        invalid = [number for number in numbers if number in self.refused_numbers]
+        valid = [number for number in numbers if number not in invalid]
+        self.subscribed |= dict.fromkeys(valid, asked)
+        if not valid:
+            body = {
+                "invalidTrackingNumbers": invalid,
+                "response": {"errors": [{"code": "VSS210", "message": "Invalid"}]},
+            }
+            return Answered(body, 400)
+        return Answered({"validTrackingNumbers": valid, **({"invalidTrackingNumbers": invalid} if invalid else {})})
 
 
 def errors(status: int, code: str, message: str) -> Answered:
