@@ -158,7 +158,8 @@ ABOUT: Final = About(
         "Date, time and an abbreviation such as EST, which is taken at its word: EST in July is five hours behind UTC. "
         "It is read for places in Canada only, because the same letters mean other zones elsewhere. Without one the "
         "province decides where it tells one zone. Abroad the zone is the name of the country (ISRAEL), which decides "
-        "where it has one zone; without it the time stays local. Summaries name no zone."
+        "where it has one zone; without it the time stays local. Summaries name no zone. Midnight without a zone is a date: so the archive "
+        "writes events whose time it no longer has."
     ),
     fields=(
         Field("username", "API user name", "The part of the API key before the colon."),
@@ -320,12 +321,13 @@ def _place(occurrence: ET.Element) -> Place:
 
 def _moment(occurrence: ET.Element, place: Place) -> When:
     """An abbreviation counts in Canada alone. Abroad the zone may be the country's name; without one nothing says that
-    the time is local there."""
+    the time is local there. Midnight without a zone is how the archive writes a date whose time it has dropped."""
     zone = child_text(occurrence, "event-time-zone").upper()
+    clock = child_text(occurrence, "event-time")
     in_canada = place.country == "CA"
     moment = local_with_offset(
         child_text(occurrence, "event-date"),
-        child_text(occurrence, "event-time"),
+        "" if clock == "00:00:00" and not zone else clock,
         _ZONES.get(zone) if in_canada else None,
     )
     is_local = not zone if in_canada else bool(place.country) and country_code(zone) == place.country

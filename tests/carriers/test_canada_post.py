@@ -146,6 +146,12 @@ def test_a_time_that_could_be_of_several_zones_has_no_instant(changed: dict[str,
     assert told.zone_from is ZoneFrom.UNKNOWN
 
 
+def test_midnight_without_a_zone_is_a_date_of_the_archive() -> None:
+    told = scan(event_time="00:00:00", event_time_zone="", event_site="", event_province="")
+    assert (told.local, told.date_only) == ("2026-07-15", True)
+    assert scan(event_time="00:00:00").at == datetime(2026, 7, 15, 5, 0, tzinfo=UTC)
+
+
 def test_a_zone_that_is_a_country_is_the_zone_of_the_place() -> None:
     told = scan(event_site="TEL AVIV,Israel", event_province="", event_time_zone="ISRAEL")
     assert told.at == datetime(2026, 7, 15, 5, 30, tzinfo=UTC)
