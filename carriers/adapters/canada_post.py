@@ -158,8 +158,8 @@ ABOUT: Final = About(
         "Date, time and an abbreviation such as EST, which is taken at its word: EST in July is five hours behind UTC. "
         "It is read for places in Canada only, because the same letters mean other zones elsewhere. Without one the "
         "province decides where it tells one zone. Abroad the zone is the name of the country (ISRAEL), which decides "
-        "where it has one zone; without it the time stays local. Summaries name no zone. Midnight without a zone is a date: so the archive "
-        "writes events whose time it no longer has."
+        "where it has one zone; without it the time stays local. Summaries name no zone. Midnight without a zone is a "
+        "date: so the archive writes events whose time it no longer has."
     ),
     fields=(
         Field("username", "API user name", "The part of the API key before the colon."),
