@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -24,17 +25,17 @@ from carriers.contract import (
     Trust,
 )
 from carriers.errors import BadPayload, RateLimited
-from carriers.reading import SURPRISES, as_object, each, oldest_first, reading, some, text, when
+from carriers.reading import SURPRISES, as_object, each, meant, oldest_first, other_body, reading, some, text, when
 from carriers.signing import check_hmac, one_header
-from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.status import Status
+from carriers.zones import placed
 
 if TYPE_CHECKING:
     import httpx
 
     from carriers.http import Http
 
-# Codes of `eventType`, from FedEx's table of tracking status codes and its list of event types for webhooks. Left out
-# are DR and DS (a vehicle is not a parcel), RD (the link of a return label ran out) and the codes of AMBIGUOUS.
+# Codes of `eventType`, from FedEx's table of tracking status codes and its list of event types for webhooks.
 CODES: Final[Mapping[str, str]] = {
     "AA": "in_transit",
     "AC": "in_transit.handed_to_partner",
@@ -69,6 +70,7 @@ CODES: Final[Mapping[str, str]] = {
     "IP": "picked_up",
     "IT": "in_transit",
     "IX": "in_transit",
+    "LC": "cancelled",
     "LO": "in_transit.departed_origin",
     "LP": "cancelled",
     "MD": "info_received.data_received",
@@ -105,6 +107,28 @@ CODES: Final[Mapping[str, str]] = {
 AMBIGUOUS: Final = frozenset({"CA", "IN", "RC", "SP"})
 DERIVED: Final[Mapping[str, str]] = {**CODES, "CA": "cancelled", "IN": "info_received.label_created"}
 
+# Why a delivery (DE) or a shipment (SE) is an exception: `exceptionCode` of a scan, `reason` of the latest status. The
+# digits of Express and Ground differ: 07 is "refused" for the one, 007 "not available" for the other.
+REASONS: Final[Mapping[str, str]] = {
+    "03": "exception.address",
+    "07": "exception.refused",
+    "08": "attempt_failed.not_home",
+    "007": "attempt_failed.not_home",
+}
+REASON_CODES: Final = {"DE", "SE"}
+
+_NOT_FEDEX = "in none of FedEx's lists"
+UNMAPPED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(AMBIGUOUS, "means several things; the derived code beside it decides, or nobody"),
+    "DR": "about a vehicle, not about the parcel",
+    "DS": "about a vehicle, not about the parcel",
+    "RD": "the link to a return label ran out; nothing happened to a parcel",
+    "DE/083": "a local restriction, which says no more than the exception itself",
+    "SE/099": "unable to deliver, which says no more than the exception itself",
+    **dict.fromkeys(("ANF", "BA", "BC", "CL", "EM", "HD", "IA", "MR", "MSR", "NA", "NA1", "NAH", "ND"), _NOT_FEDEX),
+    **dict.fromkeys(("NH", "NI", "NS", "PMX", "PY", "RE", "RF", "RJ", "SC", "SEC", "UD", "WA", "WD", "WE"), _NOT_FEDEX),
+}
+
 UNREADABLE: Final = "unreadable"  # our word for one result of many, not a code of FedEx's
 NOT_FOUND: Final = frozenset({"TRACKING.TRACKINGNUMBER.NOTFOUND", "TRACKING.DATA.NOTFOUND"})
 _DELAYS = {"DD", "DE", "DY", "SE"}
@@ -123,6 +147,10 @@ _OTHER_BODIES: Final[Mapping[str, str]] = {
 }
 
 
+_SOAP = re.compile(rb"<([A-Za-z0-9-]+:)?TrackReply\b")
+_RETIRED: Final = "this is XML of FedEx Web Services (SOAP), which FedEx has retired; the Track API answers in JSON"
+
+
 class FedEx:
     """FedEx. Thirty numbers a call; a reused number gives several parcels in one answer, of which the newest counts."""
 
@@ -134,14 +162,16 @@ class FedEx:
         sandbox="https://apis-sandbox.fedex.com",
         tracking_page="https://www.fedex.com/fedextrack/?trknbr={number}",
         number_pattern=r"[0-9]{12}|[0-9]{15}|[0-9]{18}|[0-9]{20}|96[0-9]{20}|[0-9]{34}",
-        codes=DERIVED,
+        codes={**DERIVED, **{f"{code}/{why}": word for code in sorted(REASON_CODES) for why, word in REASONS.items()}},
+        unmapped=UNMAPPED,
         budgets=(Budget(1400, timedelta(seconds=10)), Budget(100_000, timedelta(days=1))),
         batch_size=30,
         hook_trust=Trust.SIGNED,
         time_rule=(
-            "Scans carry ISO 8601 times with the offset of the place. A scan without an offset stays local without a "
-            "zone. In dates and windows a value at midnight or without an offset is read as a date, because FedEx "
-            "fills what it does not know with midnight in Memphis."
+            "Scans carry ISO 8601 times with the offset of the place. A scan without an offset is read in the zone of "
+            "its place, where country, state and postcode tell one; at midnight it stays local, because FedEx fills "
+            "what it does not know with midnight in Memphis. For the same reason a value of dates and windows at "
+            "midnight or without an offset is read as a date."
         ),
         fields=(
             Field("client_id", "API key", "Of a project with the Track API at developer.fedex.com."),
@@ -157,32 +187,34 @@ class FedEx:
             Field("environment", "Environment", "live or sandbox", required=False, default="live"),
         ),
         hook_header_names=("fdx-signature",),
+        assumed=(
+            "Exception 07 is a refusal and 08 a receiver who is not in, for Express. Clients say so; FedEx, in public, "
+            "does not.",
+        ),
         sources=(
             "FedEx OpenAPI document track.json (Track API v1) and the table of tracking status codes",
             "https://developer.fedex.com/api/en-us/catalog/shipment-visibility-webhook/docs/aiv-reason-codes.html",
             "FedEx rate limits, developer.fedex.com/api/en-us/guides/ratelimits.html",
-            "FedEx Advanced Integrated Visibility, business rules and validation process, developer.fedex.com",
+            "FedEx Advanced Integrated Visibility, business rules, validation process, and monitoring of failures, "
+            "developer.fedex.com",
+            "FedEx mock tracking numbers, which name the exceptions 03, 007, 083 and 099",
         ),
         gaps=(
-            "Exception codes (DE with 08, 007, A47 ...) are not mapped to reasons yet: the same number means different "
-            "things for Express and Ground, and FedEx's list per carrier is not worked in. The text is shown.",
+            "Of the exception codes (DE with 08, 007, A47 ...) only those are read that FedEx's own test numbers or "
+            "several clients name; FedEx's list is not public. The text is always shown.",
             "CA, IN, RC and SP mean different things per group; without a derived code beside them they stay unmapped.",
             "The signature is described as hex and as base64 on the same page; both are accepted. Webhooks carry no "
             "id, so a repeat is known by its bytes.",
             "An organisation shares one daily quota over all its projects; we keep the limits of one project.",
-            "The retry schedule of webhooks and their subscription by number are not documented publicly.",
+            "FedEx pushes three times within 15 minutes and keeps what failed for seven days, to be sent again on a "
+            "click in its portal. The API that subscribes by number is documented inside that portal alone, so numbers "
+            "or the account are entered there.",
         ),
     )
 
     def auth(self, http: Http, tokens: Tokens) -> httpx.Auth:
-        return ClientCredentials(
-            http,
-            "/oauth/token",
-            tokens,
-            client_id=http.credentials.get("client_id", ""),
-            client_secret=http.credentials.get("client_secret", ""),
-            style="form",
-            blocked_for=timedelta(minutes=10),
+        return ClientCredentials.of_account(
+            http, "/oauth/token", tokens, style="form", blocked_for=timedelta(minutes=10)
         )
 
     def fetch(self, http: Http, numbers: Sequence[str]) -> Fetched:
@@ -202,6 +234,8 @@ class FedEx:
         return Fetched(reply.status, reply.body)
 
     def parse(self, body: bytes, status: int = 200) -> Answer:
+        if _SOAP.search(body[:4096]):
+            raise BadPayload(_RETIRED)
         with reading("fedex track"):
             answer = as_object(body)
             found = _results(answer)
@@ -318,9 +352,8 @@ def _number(result: Mapping[str, Any], *, required: bool = False) -> str:
 def _parcel(result: Mapping[str, Any], number: str) -> Parcel:
     scans = oldest_first((_scan(e) for e in each(result.get("scanEvents"))), newest_first=True)
     latest = some(result.get("latestStatusDetail"))
-    status, sub_status = _mapped(
-        text(latest.get("code")), text(latest.get("derivedCode")), some(latest.get("delayDetail"))
-    )
+    reasons = [text(detail.get("reason")) for detail in each(latest.get("ancillaryDetails"))]
+    status, sub_status = _mapped(text(latest.get("code")), latest, next((r for r in reasons if r in REASONS), ""))
     if status is None:
         status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
     dates = _dates(result)
@@ -339,10 +372,18 @@ def _parcel(result: Mapping[str, Any], number: str) -> Parcel:
 def _scan(event: Mapping[str, Any]) -> Scan:
     """One scan event. The code is FedEx's `eventType`; the text is both its description and what went wrong."""
     code = text(event.get("eventType")) or text(event.get("derivedStatusCode"))
-    status, sub_status = _mapped(code, text(event.get("derivedStatusCode")), some(event.get("delayDetail")))
-    moment = when(event.get("date"))
+    status, sub_status = _mapped(code, event, text(event.get("exceptionCode")))
     words = (text(event.get("eventDescription")), text(event.get("exceptionDescription")))
     location = some(event.get("scanLocation"))
+    place = Place(
+        city=text(location.get("city")),
+        region=text(location.get("stateOrProvinceCode")),
+        postcode=text(location.get("postalCode")),
+        country=text(location.get("countryCode")),
+    )
+    moment = when(event.get("date"))
+    if not moment.local.endswith("T00:00:00"):
+        moment = placed(moment, place)
     return Scan(
         at=moment.at,
         local=moment.local,
@@ -352,26 +393,24 @@ def _scan(event: Mapping[str, Any]) -> Scan:
         text=": ".join(dict.fromkeys(w for w in words if w)),
         status=status,
         sub_status=sub_status,
-        place=Place(
-            city=text(location.get("city")),
-            region=text(location.get("stateOrProvinceCode")),
-            postcode=text(location.get("postalCode")),
-            country=text(location.get("countryCode")),
-        ),
+        place=place,
         date_only=moment.date_only,
     )
 
 
-def _mapped(code: str, derived: str, delay: Mapping[str, Any]) -> tuple[Status | None, str | None]:
-    """Status and sub-status of a code. The derived code speaks only where the code itself has several meanings."""
+def _mapped(code: str, told: Mapping[str, Any], why: str) -> tuple[Status | None, str | None]:
+    """Status and sub-status of a code, `why` being the code of an exception.
+
+    The derived code speaks only where the code itself has several meanings.
+    """
     word = CODES.get(code.upper())
     if code in AMBIGUOUS:
-        word = DERIVED.get(derived)
-    if code in _DELAYS and delay.get("type") == "WEATHER":
+        word = DERIVED.get(text(told.get("derivedStatusCode")) or text(told.get("derivedCode")))
+    if code in REASON_CODES:
+        word = REASONS.get(why, word)
+    if code in _DELAYS and some(told.get("delayDetail")).get("type") == "WEATHER":
         word = "exception.weather"
-    if word is None:
-        return None, None
-    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
+    return meant(word)
 
 
 def _dates(result: Mapping[str, Any]) -> dict[str, str]:
@@ -421,10 +460,9 @@ def _span(begins: object, ends: object, source: str) -> Estimate | None:
 
 
 def _refusal(body: Mapping[str, Any]) -> BadPayload:
-    for key, name in _OTHER_BODIES.items():
-        if key in body or key in (body.get("output") or {}):
-            return BadPayload(f"this is {name}, not tracking data (it has {key})")
-    return BadPayload("no trackResults in the body; this is not tracking data of FedEx")
+    inside = body.get("output")
+    held = {**inside, **body} if isinstance(inside, dict) else body
+    return other_body(held, _OTHER_BODIES, "no trackResults in the body; this is not tracking data of FedEx")
 
 
 CARRIER = FedEx()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from carriers.adapters.fedex import AMBIGUOUS, CODES
+from carriers.adapters.fedex import CARRIER as FEDEX
 from carriers.adapters.ups import CARRIER as UPS
 from carriers.contract import Answer, Parcel
 from carriers.docs import FOLDER, differences_in
@@ -92,7 +92,7 @@ def _is_xml(source: str, name: str) -> bool:
 
 
 def _reason(source: str, name: str) -> str | None:
-    return REFUSED.get((source, name)) or ("HTML or XML" if _is_xml(source, name) else None)
+    return REFUSED.get((source, name)) or ("FedEx Web Services" if _is_xml(source, name) else None)
 
 
 @pytest.mark.parametrize(("source", "name"), _cases())
@@ -218,9 +218,21 @@ def test_every_ups_code_is_mapped_or_left_out_with_its_reason() -> None:
     assert all(about.unmapped.values())
 
 
-def test_every_code_of_the_vendors_tables_is_mapped_or_left_out_on_purpose() -> None:
-    """FedEx's own table, of which the corpus has a copy. UPS's list of 170 is not in the corpus."""
-    entries = json.loads((CORPUS / "corpus" / "codes" / "fedex.json").read_text("utf-8"))["entries"]
-    rows = [row for entry in entries for row in entry["tables"].get("rows", [])]
-    vendor = {row[i] for row in rows for i in (0, 2) if len(row) > i and len(row[i]) == 2}
-    assert {code for code in vendor if code.upper() not in CODES} == AMBIGUOUS - {"IN"} | {"DR", "DS", "RD"}
+def test_every_fedex_code_is_mapped_or_left_out_with_its_reason() -> None:
+    files = (CORPUS / "corpus" / "codes" / name for name in ("fedex.json", "fedex_ws.json"))
+    entries = [entry for path in files for entry in json.loads(path.read_text("utf-8"))["entries"]]
+    tables = [table for entry in entries for table in entry["tables"].values()]
+    codes = {row[i] for table in tables if isinstance(table, list) for row in table for i in (0, 2) if len(row) > i} - {
+        "",
+        "Code",
+        "Movement",
+        "Possession",
+        "Regulatory",
+    }
+    for table in (table for table in tables if isinstance(table, dict)):
+        codes |= {code for value in table.values() if isinstance(value, list) for code in value} - {""}
+        codes |= {code for code, value in table.items() if isinstance(value, str)}
+    about = FEDEX.about
+    assert {code for code in codes if code.upper() not in about.codes.keys() | about.unmapped.keys()} == set()
+    assert set(about.codes) & set(about.unmapped) == {"CA", "IN"}  # known as derived codes, open as events
+    assert all(about.unmapped.values())

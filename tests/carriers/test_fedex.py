@@ -181,8 +181,14 @@ def test_scans_come_oldest_first_whatever_their_order(order: list[int]) -> None:
 
 
 def test_a_scan_without_offset_is_never_stamped_as_utc() -> None:
-    (scan,) = parcel(scanEvents=[event("2024-08-15T00:00:00", "PU")]).scans
-    assert (scan.at, scan.local, scan.zone_from) == (None, "2024-08-15T00:00:00", ZoneFrom.UNKNOWN)
+    (scan,) = parcel(scanEvents=[event("2024-08-15T09:10:00", "PU", scanLocation={"countryCode": "US"})]).scans
+    assert (scan.at, scan.local, scan.zone_from) == (None, "2024-08-15T09:10:00", ZoneFrom.UNKNOWN)
+
+
+def test_a_scan_without_offset_takes_the_zone_of_its_place_unless_its_clock_is_a_filler() -> None:
+    timed, filled = parcel(scanEvents=[event("2026-11-18T09:10:00"), event("2026-11-18T00:00:00")]).scans[::-1]
+    assert (timed.at, timed.zone_from) == (datetime(2026, 11, 18, 15, 10, tzinfo=UTC), ZoneFrom.PLACE)
+    assert (filled.at, filled.local, filled.zone_from) == (None, "2026-11-18T00:00:00", ZoneFrom.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -256,6 +262,29 @@ def test_a_delay_tells_weather_by_its_type_and_not_by_its_words() -> None:
     assert parcel(scanEvents=[event(code="DY", eventDescription="Snow")]).scans[0].sub_status == "exception.capacity"
     arrived = event(code="AR", delayDetail={"type": "WEATHER"})
     assert parcel(scanEvents=[arrived]).scans[0].sub_status == "in_transit.arrived_hub"
+
+
+def test_an_exception_code_says_why_and_express_and_ground_are_told_apart() -> None:
+    def read(code: str, why: str) -> str | None:
+        found = parcel(scanEvents=[event(code=code, exceptionCode=why)]).scans[0]
+        return found.sub_status or (found.status.value if found.status else None)
+
+    assert read("DE", "07") == "exception.refused"
+    assert read("DE", "007") == read("DE", "08") == "attempt_failed.not_home"
+    assert read("DE", "A47") == read("SE", "099") == "exception"
+    assert read("DE", "03") == "exception.address"
+    assert read("AR", "08") == "in_transit.arrived_hub"
+
+
+def test_the_reason_of_the_latest_status_is_read_like_that_of_a_scan() -> None:
+    latest = {"code": "DE", "ancillaryDetails": [{"reason": "IN001"}, {"reason": "007"}]}
+    assert parcel(latestStatusDetail=latest).sub_status == "attempt_failed.not_home"
+
+
+def test_an_answer_of_the_retired_web_services_is_named() -> None:
+    for reply in (b"<TrackReply>", b'<?xml version="1.0"?>\n<S:Envelope><S:Body><v14:TrackReply xmlns:v14="x">'):
+        with pytest.raises(BadPayload, match="FedEx Web Services"):
+            CARRIER.parse(reply)
 
 
 def test_a_return_is_known_by_its_authorisation() -> None:
