@@ -15,7 +15,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it arrived. `groups` are the named groups of the route's pattern; header names in lower case."""
+    """One request as it arrived. `groups` are the named groups of the route's pattern; header names in lower case.
+
+    `query` holds the last value of a name; `all_of` gives every one.
+    """
 
     method: str
     path: str
@@ -23,6 +26,10 @@ class Received:
     headers: Mapping[str, str]
     body: bytes
     groups: Mapping[str, str] = field(default_factory=dict)
+    raw_query: str = ""
+
+    def all_of(self, name: str) -> list[str]:
+        return [value for key, value in parse_qsl(self.raw_query, keep_blank_values=True) if key == name]
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -93,6 +100,7 @@ class FakeServer:
                         received.headers,
                         received.body,
                         found.groupdict(),
+                        received.raw_query,
                     )
                 )
         return Answered({"error": {"code": "NOT_FOUND", "message": "no such route"}}, 404)
@@ -113,6 +121,7 @@ def _handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
                     dict(parse_qsl(url.query, keep_blank_values=True)),
                     {name.lower(): value for name, value in self.headers.items()},
                     self.rfile.read(length),
+                    raw_query=url.query,
                 )
             )
             raw = answered.raw()
