@@ -158,6 +158,21 @@ def carriers_parse(
     work.parse(slug, file, hook=hook, label=label, status=status)
 
 
+@carriers.command("recognise")
+def carriers_recognise(
+    number: Annotated[str, typer.Argument(help="a tracking number, as it is printed", metavar="NUMBER")],
+    mine: Annotated[bool, typer.Option("--mine", help="carriers of this shop's connections first")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+) -> None:
+    """Name the carriers that a tracking number may belong to, with odds, by its shape and check digit.
+
+    Exit 3 when no carrier has such numbers.
+    """
+    from portal.commands import carriers as work
+
+    work.recognise(number, mine=mine, as_json=as_json)
+
+
 @brand.command("add")
 def brand_add(
     slug: Annotated[str, typer.Argument(help="short name: lower case, digits, dashes", metavar="SLUG")],

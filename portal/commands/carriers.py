@@ -1,4 +1,4 @@
-"""carriers list and carriers parse: what the adapters can do, and what a raw body says."""
+"""carriers list, parse and recognise: what the adapters can do, what a raw body says, whose a number may be."""
 
 from __future__ import annotations
 
@@ -46,3 +46,32 @@ def parse(slug: str, path: str, *, hook: bool, label: bool, status: int) -> None
     except BadPayload as error:
         raise Stop(f"{path}: not understood: {' '.join(str(error).split())[:300]}", code=NOT_UNDERSTOOD) from None
     say(json.dumps(told, ensure_ascii=False))
+
+
+def recognise(number: str, *, mine: bool, as_json: bool) -> None:
+    """Carriers that a number may belong to, likeliest first. Exit 3 when no carrier that we know has such numbers."""
+    from dataclasses import asdict
+
+    from carriers.recognise import candidates
+    from carriers.registry import all_carriers
+
+    found = candidates(number, _connected() if mine else ())
+    if as_json:
+        say(json.dumps([{**asdict(one), "adapter": one.slug in all_carriers()} for one in found], ensure_ascii=False))
+        return
+    if not found:
+        raise Stop(f"{number}: no carrier that we know has such numbers", code=NOT_UNDERSTOOD)
+    for one in found:
+        missing = "" if one.slug in all_carriers() else " (no adapter)"
+        say(f"{one.odds:>4.0%}  {one.slug:<16} {one.name}{missing}: {one.why}")
+
+
+def _connected() -> set[str]:
+    """The carriers that this installation has accounts with."""
+    from sqlmodel import col, select
+
+    from portal.commands.terminal import opened
+    from portal.tables import Connection
+
+    with opened() as app, app.db.reading() as tx:
+        return set(tx.exec(select(Connection.carrier).where(col(Connection.removed_at).is_(None))))

@@ -150,6 +150,18 @@ def test_a_raw_body_is_parsed_or_not_understood(tmp_path: Path) -> None:
     assert (told["carrier"], told["not_found"]) == ("northpost", ["NP1"])
 
 
+def test_a_tracking_number_is_recognised(app: App, world: World) -> None:
+    ended = doorstep("carriers", "recognise", "1Z 5R8 939 03 5756 712 7")
+    assert ended.returncode == 0
+    assert ended.stdout.decode().split()[:2] == ["100%", "ups"]
+    first, *_ = json.loads(doorstep("carriers", "recognise", "287809468872", "--json").stdout)
+    assert first["slug"] == "fedex"
+    assert first["adapter"] is True
+    assert doorstep("carriers", "recognise", "ORDER-1001").returncode == 3
+    own = doorstep("carriers", "recognise", "NP1234567890", "--mine", url=app.settings.database_url)
+    assert own.stdout.decode().split()[1] == "northpost"
+
+
 def test_carriers_are_listed() -> None:
     rows = json.loads(doorstep("carriers", "list", "--json").stdout)
     assert {"easypost", "fedex", "northpost", "ups"} <= {row["slug"] for row in rows}
