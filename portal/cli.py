@@ -173,6 +173,14 @@ def carriers_recognise(
     work.recognise(number, mine=mine, as_json=as_json)
 
 
+@carriers.command("usage")
+def carriers_usage(as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False) -> None:
+    """Show per connection who spent the carrier's calls, what is left, and what is stale, paused or failing."""
+    from portal.commands import usage
+
+    usage.show_usage(as_json=as_json)
+
+
 @brand.command("add")
 def brand_add(
     slug: Annotated[str, typer.Argument(help="short name: lower case, digits, dashes", metavar="SLUG")],

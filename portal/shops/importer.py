@@ -20,6 +20,7 @@ from portal.shops.carrier_names import carrier_slug, connection_for
 from portal.shops.contract import CANCELLED, STAGES, Draft, LineDraft, ParcelDraft, RowFault
 from portal.tables import Brand, Connection, Customer, Order, OrderLine, Shipment, ShipmentItem
 from portal.tracking.numbers import tracking_key
+from portal.tracking.pace import near_day
 
 # One commit per batch: at one per order a slow disk decides how long a shop's history takes.
 BATCH = 50
@@ -232,6 +233,7 @@ class _Importer:
         carrier = carrier_slug(parcel.carrier)
         connection = connection_for(carrier, self.brand_id, self.connections)
         country = draft.ship_to.country if draft.ship_to else ""
+        zone = only_zone(country) or self.brand.zone
         shipment = Shipment(
             brand_id=self.brand_id,
             order_id=order.id or 0,
@@ -242,10 +244,11 @@ class _Importer:
             number=parcel.number,
             number_key=key,
             to_country=country,
-            to_zone=only_zone(country) or self.brand.zone,
+            to_zone=zone,
             shipped_on=parcel.shipped_on,
             promised_from=order.promised_from,
             promised_to=order.promised_to,
+            near_from=near_day(order.promised_from or order.promised_to, zone),
             next_at=self.now if connection else None,
             created_at=self.now,
             updated_at=self.now,

@@ -80,7 +80,22 @@ def near_from(fold: Fold, window: Window, missed: date | None, zone: str, now: d
     day = window.start
     if day is None and missed and now < midnight_after(missed, zone) + _MISSED_DAYS * _DAY:
         day = missed
+    return near_day(day, zone)
+
+
+def near_day(day: date | None, zone: str) -> datetime | None:
+    """The same of an expected day alone: for a parcel of which only the shop's promise is known."""
     return midnight_after(day, zone) - 2 * _DAY if day else None
+
+
+def is_near(now: datetime) -> ColumnElement[bool]:
+    """Out for delivery, or due today or tomorrow."""
+    return or_(is_today(now), col(Shipment.near_from) <= now)
+
+
+def is_today(now: datetime) -> ColumnElement[bool]:
+    """Out for delivery, or due today."""
+    return or_(col(Shipment.status).in_(_ON_THE_DOORSTEP), col(Shipment.near_from) <= now - _DAY)
 
 
 def rank(now: datetime, *, is_turn_of_the_rest: bool = False) -> tuple[ColumnElement[Any], ...]:
@@ -94,18 +109,17 @@ def rank(now: datetime, *, is_turn_of_the_rest: bool = False) -> tuple[ColumnEle
     """
     heard, near = col(Shipment.heard_at), col(Shipment.near_from)
     is_stale = and_(or_(heard.is_(None), heard <= now - _STALE), col(Shipment.pushed_at).is_(None))
-    is_today = and_(is_stale, or_(col(Shipment.status).in_(_ON_THE_DOORSTEP), near <= now - _DAY))
-    is_near = or_(is_today, and_(is_stale, near <= now))
+    today, soon = and_(is_stale, is_today(now)), and_(is_stale, is_near(now))
     is_forlorn = and_(col(Shipment.status).in_(_UNMOVED), col(Shipment.created_at) <= now - _FORLORN)
     group = case(
         (col(Shipment.prompted_at).is_not(None), 0),
         (or_(col(Shipment.status).in_(FINAL), is_forlorn), 7),
-        (is_today, 5 if is_turn_of_the_rest else 1),
-        (is_near, 6 if is_turn_of_the_rest else 2),
+        (today, 5 if is_turn_of_the_rest else 1),
+        (soon, 6 if is_turn_of_the_rest else 2),
         (and_(heard.is_(None), near.is_(None)), 3),
         else_=4,
     )
-    waits_since = case((is_near, func.coalesce(heard, col(Shipment.created_at))), else_=col(Shipment.next_at))
+    waits_since = case((soon, func.coalesce(heard, col(Shipment.created_at))), else_=col(Shipment.next_at))
     return (group, waits_since)
 
 

@@ -132,9 +132,7 @@ def _set_pace(tx: Session, shipment: Shipment, view: View, now: datetime, is_new
     shipment.near_from = near_from(view.fold, view.window, missed, zone, now)
     if not is_new:
         return
-    connection = tx.get(Connection, shipment.connection_id) if shipment.connection_id else None
-    pushed_at = connection.last_push_at if connection else None
-    if pushed_at is None or now - pushed_at > PUSHES_ALIVE:
+    if shipment.pushed_at and not _pushes_are_alive(tx, shipment, now):
         shipment.pushed_at = None
     if not is_trackable(tx, shipment):
         shipment.next_at = None
@@ -142,6 +140,13 @@ def _set_pace(tx: Session, shipment: Shipment, view: View, now: datetime, is_new
     is_pushed = shipment.pushed_at is not None
     created = shipment.created_at
     shipment.next_at = next_poll(view.fold, view.window, created, zone, now, missed=missed, is_pushed=is_pushed)
+
+
+def _pushes_are_alive(tx: Session, shipment: Shipment, now: datetime) -> bool:
+    connection = tx.get(Connection, shipment.connection_id) if shipment.connection_id else None
+    of_account = connection.last_push_at if connection else None
+    latest = max(filter(None, (of_account, shipment.pushed_at)), default=None)
+    return latest is not None and now - latest <= PUSHES_ALIVE
 
 
 def _tell(tx: Session, shipment: Shipment, order: Order, view: View, now: datetime, suppress: str) -> None:
