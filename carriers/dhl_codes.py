@@ -70,6 +70,12 @@ EXPRESS_SILENT: Final[Mapping[str, str]] = {
     "TT": "a search was ended; with what result is not said",
 }
 
+# Codes of Express that other software knows and DHL's list does not.
+EXPRESS_ELSEWHERE: Final = _table("""
+not in DHL's list of events, so its meaning is not known: BC CL DA DG DL DMG DU DY EM FA FO HW HX IT LO LP LS LT LX ME
+    MR NC NI OF OO OR PA PF RF RJ RS UA VB WA WD WE WS WX
+""")
+
 # Parcel Germany's standard events ("TTpro"), the summary over ICE and RIC.
 PARCEL_DE: Final = _table("""
 info_received: AN
