@@ -154,7 +154,8 @@ class Trust(StrEnum):
 class Greeting:
     """The answer to a call that only proves an address: sent back as it is, nothing is kept of the call itself.
 
-    `challenge` and `ref` are set where the carrier wants to be called back before it pushes (see Activates).
+    `challenge` and `ref` are set where the carrier wants to be called back before it pushes (see Activates); `ref` is
+    then the text that `Subscribed.ref` has, because only what we asked for is activated.
     """
 
     body: bytes = b'{"ok":true}'
@@ -223,6 +224,7 @@ class About:
     time_rule: str = ""
     fields: Sequence[Field] = ()
     hook_header_names: Sequence[str] = ()  # what `verify` reads; kept with a signed delivery, never with a hint
+    own_hook_secret: bool = False  # the webhook secret is ours to choose and goes with each subscription
     subscription_batch: int = 0  # numbers a subscribe call takes; 0: one subscription for the whole account
     subscription_life: timedelta | None = None  # how long one lasts; None: until it is ended
     void_within: timedelta | None = None  # how long after purchase a label can be given back; None: no deadline known

@@ -82,7 +82,8 @@ class Subscription(Work, table=True):
     connection_id: int = Field(sa_type=BigInt, foreign_key="connection.id")
     number: str = Field(default="", description="as the carrier is asked for it; empty for the whole account")
     state: str = "wanted"
-    ref: str = Field(default="", description="what ends it, in the carrier's words")
+    ref: str = Field(default="", description="what ends it, in the carrier's words; several numbers may share one")
+    terms: str = Field(default="", description="hash of the address and the secret that it was made with")
     subscribed_at: datetime | None = None
     expires_at: datetime | None = None
     created_at: datetime

@@ -52,7 +52,7 @@ class Purpose(StrEnum):
 class Bucket:
     """One budget as a bucket: `burst` calls at once, then one every `interval` seconds.
 
-    Of a long budget polls leave `reserve` of the burst to calls that cannot wait: tokens and labels.
+    Of a long budget polls leave `reserve` of the burst to all other calls: tokens, labels, subscriptions.
     """
 
     seconds: int
@@ -70,9 +70,10 @@ class Bucket:
         interval = seconds / (budget.calls - burst + 1) + _MARGIN
         return cls(seconds, burst, interval, burst // 3 if is_long else 0)
 
-    def slack(self, *, must: bool) -> float:
+    def slack(self, purpose: Purpose | None) -> float:
         """How many seconds ahead of its pace a connection may be and still call once more."""
-        return (self.burst - (0 if must else self.reserve) - 1) * self.interval + _MARGIN / 2
+        reserve = self.reserve if purpose is Purpose.POLL else 0
+        return (self.burst - reserve - 1) * self.interval + _MARGIN / 2
 
 
 def budgets_of(connection: Connection) -> list[Budget]:
@@ -106,7 +107,7 @@ def spend(
         insert_once(tx, ConnectionPace, key | {"spent_until": 0.0})
         paid = col(ConnectionPace.spent_until)
         mine = [col(getattr(ConnectionPace, name)) == value for name, value in key.items()]
-        in_time = [] if must else [paid <= moment + bucket.slack(must=False)]
+        in_time = [] if must else [paid <= moment + bucket.slack(purpose)]
         took = tx.exec(
             update(ConnectionPace)
             .where(*mine, *in_time)
@@ -127,7 +128,7 @@ def next_call_at(tx: Session, connection: Connection, now: datetime) -> datetime
         ).all()
     )
     buckets = map(Bucket.of, budgets_of(connection))
-    moment = max((paid.get(b.seconds, 0.0) - b.slack(must=False) for b in buckets), default=0.0)
+    moment = max((paid.get(b.seconds, 0.0) - b.slack(Purpose.POLL) for b in buckets), default=0.0)
     return max(now, datetime.fromtimestamp(moment, UTC))
 
 
