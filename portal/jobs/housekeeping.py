@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlmodel import SQLModel, col
 
 from portal.app import App
-from portal.tables import AccessLink, AgentSession, ConnectionUse, Heartbeat, Hit, Inbox, ShopperSession
+from portal.tables import AccessLink, AgentSession, ConnectionUse, Heartbeat, Hit, Inbox, ShopperSession, UnmappedCode
+from portal.tracking.mapping import is_known
 from portal.work import Job
 
 RAW_BODIES = timedelta(days=30)
@@ -18,7 +19,7 @@ _BATCH = 500
 def clean(app: App) -> int:
     """One batch of each kind. Returns how many rows were removed."""
     now = app.now()
-    return sum(_remove(app, table, condition) for table, condition in _expired(now))
+    return _forget_known_codes(app) + sum(_remove(app, table, condition) for table, condition in _expired(now))
 
 
 def _expired(now: datetime) -> Sequence[tuple[type[SQLModel], ColumnElement[bool]]]:
@@ -33,6 +34,15 @@ def _expired(now: datetime) -> Sequence[tuple[type[SQLModel], ColumnElement[bool
         (ConnectionUse, spent <= int((now - timedelta(days=1)).timestamp())),
         (Heartbeat, col(Heartbeat.at) <= now - timedelta(days=1)),
     )
+
+
+def _forget_known_codes(app: App) -> int:
+    """Codes that waited for a meaning until an upgrade taught them to the adapter."""
+    with app.db.transaction() as tx:
+        rows = [row for row in tx.scalars(select(UnmappedCode)) if is_known(row.carrier, row.code)]
+        for row in rows:
+            tx.delete(row)
+    return len(rows)
 
 
 def _remove(app: App, table: type[SQLModel], condition: ColumnElement[bool]) -> int:

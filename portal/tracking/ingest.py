@@ -24,6 +24,7 @@ from portal.claim import claim, failed
 from portal.crash import crashpoint
 from portal.db import is_outage
 from portal.tables import Connection, Inbox, Order, Shipment, UnmappedCode
+from portal.tracking.mapping import Meanings, meanings
 from portal.tracking.numbers import tracking_key
 from portal.tracking.refold import is_trackable, refold
 from portal.tracking.scans import kept_of, scans_of, store
@@ -134,6 +135,7 @@ class Taking:
         self.unmapped: Counter[tuple[str, str]] = Counter()
         self.samples: dict[tuple[str, str], tuple[str, str]] = {}
         self.notes: dict[int, str] = {}
+        self.meanings: Meanings | None = None
 
     def take(self, batch: Sequence[Read]) -> None:
         """Stores what the rows say and settles each row: done, later, or dead."""
@@ -204,12 +206,13 @@ class Taking:
 
     def _store_parcel(self, shipment: Shipment, parcel: Parcel, read: Read) -> None:
         mine = self.scans[_id(shipment)]
-        fresh = {kept.key: kept for kept in kept_of(parcel) if kept.key not in mine}
+        read_now = kept_of(parcel, read.row.carrier)
+        fresh = {kept.key: self._meant(kept) for kept in read_now if kept.key not in mine}
         store(self.tx, _id(shipment), fresh.values(), read.row.received_at, read.row.id)
         mine |= fresh
         _note_push(shipment, read, fresh.values())
         for kept in fresh.values():
-            if kept.scan.status is None and kept.scan.code:
+            if kept.unlisted:
                 self.unmapped[read.row.carrier, kept.scan.code] += 1
                 self.samples[read.row.carrier, kept.scan.code] = (kept.scan.text, parcel.number)
         # Of two answers the one received later speaks about the future, whichever is read first.
@@ -219,6 +222,14 @@ class Taking:
         if parcel.service and not shipment.service:
             shipment.service = parcel.service[:100]
         self._heard(shipment, read)
+
+    def _meant(self, kept: Kept) -> Kept:
+        """With the meaning that people gave to a code which the adapter does not know."""
+        if not kept.unlisted:
+            return kept
+        if self.meanings is None:
+            self.meanings = meanings(self.tx)
+        return self.meanings.of(kept)
 
     def _heard(self, shipment: Shipment, read: Read) -> None:
         heard = read.row.received_at

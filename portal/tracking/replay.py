@@ -15,11 +15,11 @@ from sqlalchemy import Row
 from sqlmodel import Session, col, delete, select, update
 
 from carriers.registry import all_carriers
-from carriers.status import Status, status_of
 from portal.app import App, utc_now
 from portal.db import Database
 from portal.tables import Brand, Connection, Inbox, Order, Scan, Shipment
 from portal.tracking.ingest import read_row
+from portal.tracking.mapping import Meanings, meanings, split
 from portal.tracking.numbers import tracking_key
 from portal.tracking.refold import refold, view_of
 from portal.tracking.scans import columns_of, from_row, kept_of, store
@@ -69,9 +69,10 @@ class Change:
 @dataclass(slots=True)
 class _Reading:
     """What today's adapters make of the bodies: scans of each wanted shipment with the inbox row of each, which rows
-    were read, and which of those were dead."""
+    were read, and which of those were dead. `meant` is what people decided about codes."""
 
     scans: dict[int, dict[str, tuple[Kept, int, datetime]]]
+    meant: Meanings
     rows: set[int] = field(default_factory=set)
     revived: list[int] = field(default_factory=list)
 
@@ -140,7 +141,8 @@ def _wanted(tx: Session, brand: Brand | None, shipment: str | None) -> list[int]
 
 def _read(tx: Session, wanted: Sequence[int]) -> _Reading:
     """Reads every body once. A row counts as read when it speaks about a wanted shipment."""
-    reading = _Reading({shipment_id: {} for shipment_id in wanted})
+    meant = meanings(tx)
+    reading = _Reading({shipment_id: {} for shipment_id in wanted}, meant)
     connections = {row.id: row for row in tx.exec(select(Connection)).all()}
     for row in _bodies(tx):
         read = read_row(row)
@@ -155,7 +157,7 @@ def _read(tx: Session, wanted: Sequence[int]) -> _Reading:
         if row.dead_at is not None:
             reading.revived.append(row.id)
         for owner in mine:
-            for kept in kept_of(parcels[owner.number_key]):
+            for kept in map(meant.of, kept_of(parcels[owner.number_key], row.carrier)):
                 reading.scans[owner.id].setdefault(kept.key, (kept, row.id, row.received_at))
     return reading
 
@@ -199,7 +201,7 @@ def _rebuild(tx: Session, shipment: Shipment, reading: _Reading) -> _Rebuilt:
         if key in removed:
             continue
         before = from_row(row)
-        after = read[key][0] if key in read else _remapped(before, shipment.carrier)
+        after = read[key][0] if key in read else _remapped(before, shipment.carrier, reading.meant)
         if columns_of(after) != columns_of(before):
             changed.append(after)
         scans[key] = after
@@ -208,14 +210,16 @@ def _rebuild(tx: Session, shipment: Shipment, reading: _Reading) -> _Rebuilt:
     return _Rebuilt(tuple(scans.values()), added, tuple(sorted(removed)), tuple(changed))
 
 
-def _remapped(kept: Kept, carrier: str) -> Kept:
-    """A scan whose body is gone: only a code that meant nothing then may mean something now."""
-    adapter = all_carriers().get(carrier)
-    word = adapter.about.codes.get(kept.scan.code) if adapter and kept.scan.status is None else None
-    if not word:
+def _remapped(kept: Kept, carrier: str, meant: Meanings) -> Kept:
+    """A scan whose body is gone: only a code that meant nothing to its adapter then may mean something to it now."""
+    if kept.scan.status is not None and not kept.unlisted:
         return kept
-    status, sub_status = (status_of(word), word) if "." in word else (Status(word), None)
-    return Kept(kept.key, replace(kept.scan, status=status, sub_status=sub_status))
+    adapter = all_carriers().get(kept.carrier or carrier)
+    code = kept.scan.code
+    if adapter is None or (code not in adapter.about.codes and code not in adapter.about.unmapped):
+        return meant.of(kept)
+    status, sub_status = split(adapter.about.codes.get(code, ""))
+    return replace(kept, scan=replace(kept.scan, status=status, sub_status=sub_status), unlisted=False)
 
 
 def _change(tx: Session, shipment_id: int, reading: _Reading, now: datetime) -> Change:

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from carriers import contract
 from carriers.contract import Parcel, Place, ZoneFrom
+from carriers.registry import all_carriers
 from carriers.status import Status
 from portal.db import insert_once
 from portal.tables import Scan
@@ -24,8 +25,11 @@ def scans_of(tx: Session, shipment_ids: Sequence[int]) -> dict[int, list[Kept]]:
     return found
 
 
-def kept_of(parcel: Parcel) -> list[Kept]:
-    """What an answer says about one parcel. A status without a single scan becomes one, without a time."""
+def kept_of(parcel: Parcel, carrier: str) -> list[Kept]:
+    """What an answer says about one parcel. A status without a single scan becomes one, without a time.
+
+    `carrier` is the slug of the adapter that read it.
+    """
     scans = parcel.scans
     if not scans and parcel.status not in {None, Status.PENDING}:
         at = parcel.delivered_at if parcel.status is Status.DELIVERED else None
@@ -34,7 +38,15 @@ def kept_of(parcel: Parcel) -> list[Kept]:
             at, local, "+00:00" if at else None, ZoneFrom.UNKNOWN, "", "", parcel.status, parcel.sub_status
         )
         scans = (summary,)
-    return [Kept(scan.key(), scan) for scan in scans]
+    return [Kept(scan.key(), scan, carrier, is_unlisted(carrier, scan)) for scan in scans]
+
+
+def is_unlisted(carrier: str, scan: contract.Scan) -> bool:
+    """Whether its code is one that the adapter does not know: neither mapped nor left without a status on purpose."""
+    if scan.status is not None or not scan.code:
+        return False
+    adapter = all_carriers().get(carrier)
+    return adapter is None or scan.code not in adapter.about.unmapped
 
 
 def store(tx: Session, shipment_id: int, kept: Iterable[Kept], received_at: datetime, inbox_id: int | None) -> int:
@@ -57,13 +69,14 @@ def from_row(row: Scan) -> Kept:
         place=Place(row.city, row.region, row.postcode, row.country),
         date_only=row.date_only,
     )
-    return Kept(row.key, scan)
+    return Kept(row.key, scan, row.carrier, row.unlisted)
 
 
 def columns_of(kept: Kept) -> dict[str, Any]:
-    """The columns of a row that come from the carrier."""
+    """The columns of a row that come from the carrier, and what its code means."""
     scan = kept.scan
     return {
+        "carrier": kept.carrier,
         "at": scan.at,
         "local": scan.local,
         "offset": scan.offset,
@@ -73,6 +86,7 @@ def columns_of(kept: Kept) -> dict[str, Any]:
         "text": scan.text,
         "status": scan.status.value if scan.status else None,
         "sub_status": scan.sub_status,
+        "unlisted": kept.unlisted,
         "city": scan.place.city,
         "region": scan.place.region,
         "postcode": scan.place.postcode,

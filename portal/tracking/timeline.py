@@ -51,10 +51,16 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A scan as it is stored: with the key that makes a repeat the same scan."""
+    """A scan as it is stored: with the key that makes a repeat the same scan.
+
+    `carrier` is the slug of the adapter that read it. `unlisted`: its code is in no table of that adapter, so that its
+    status, if it has one, is what people here decided (see portal.tracking.mapping).
+    """
 
     key: str
     scan: Scan
+    carrier: str = ""
+    unlisted: bool = False
 
     @property
     def local_date(self) -> date | None:

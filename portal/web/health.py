@@ -18,12 +18,13 @@ from starlette.routing import Route
 
 from portal.app import App
 from portal.notify.outbox import channel_trouble
-from portal.tables import Connection, Heartbeat, Inbox, Label, Outbox, Shipment, UnmappedCode
+from portal.tables import CodeMapping, Connection, Heartbeat, Inbox, Label, Outbox, Shipment, UnmappedCode
+from portal.tracking.mapping import is_open
 from portal.web.edge import unavailable
 
 log = structlog.get_logger("portal.health")
 
-_WORK = {"inbox": Inbox, "outbox": Outbox, "label": Label}
+_WORK = {"inbox": Inbox, "outbox": Outbox, "label": Label, "mapping": CodeMapping}
 
 
 def health_routes(app: App, threads: ThreadPoolExecutor) -> list[Route]:
@@ -78,13 +79,14 @@ def report(tx: Session, now: datetime) -> dict[str, Any]:
     due = tx.execute(
         select(func.count(), func.min(Shipment.next_at)).where(Shipment.__table__.c.next_at <= now)  # type: ignore[attr-defined]
     ).one()
-    connections = tx.execute(select(Connection.state, func.count()).group_by(Connection.state)).all()  # type: ignore[call-overload]
+    in_use = Connection.__table__.c.removed_at.is_(None)  # type: ignore[attr-defined]
+    connections = tx.execute(select(Connection.state, func.count()).where(in_use).group_by(Connection.state)).all()  # type: ignore[call-overload]
     beats = tx.execute(select(Heartbeat.job, func.max(Heartbeat.at)).group_by(Heartbeat.job)).all()  # type: ignore[call-overload]
     return {
         "dead": sum(rows["dead"] for rows in work.values()),
         "work": work,
         "polls": {"due": due[0], "oldest_due_seconds": _age(due[1], now)},
-        "unmapped_codes": tx.execute(select(func.count()).select_from(UnmappedCode)).scalar_one(),
+        "unmapped_codes": tx.execute(select(func.count()).select_from(UnmappedCode).where(is_open())).scalar_one(),
         "connections": {state: count for state, count in connections},
         "mail": channel_trouble(tx) or "ok",
         "jobs": {job: {"seconds_ago": _age(at, now)} for job, at in beats},
@@ -93,7 +95,8 @@ def report(tx: Session, now: datetime) -> dict[str, Any]:
 
 def _work(tx: Session, table: Any, now: datetime) -> dict[str, Any]:
     columns = table.__table__.c
-    dead = tx.execute(select(func.count()).where(columns.dead_at.is_not(None))).scalar_one()
+    given_up = [columns.dead_at.is_not(None), *([columns.discarded.is_(None)] if "discarded" in columns else [])]
+    dead = tx.execute(select(func.count()).where(*given_up)).scalar_one()
     due, oldest = tx.execute(select(func.count(), func.min(columns.next_at)).where(columns.next_at <= now)).one()
     return {"dead": dead, "due": due, "oldest_due_seconds": _age(oldest, now)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import select, update
@@ -139,7 +140,7 @@ def test_a_secret_changed_meanwhile_is_not_overwritten(app: App, world: World, m
 
 
 def test_the_command_rotates_and_check_says_when_it_is_over(world: World, settings_url: str) -> None:
-    told = {"DOORSTEP_SECRET_KEY": NEW_KEY, "DOORSTEP_FURTHER_SECRET_KEYS": SECRET_KEY}
+    told: dict[str, Any] = {"DOORSTEP_SECRET_KEY": NEW_KEY, "DOORSTEP_FURTHER_SECRET_KEYS": SECRET_KEY}
     looked = doorstep("keys", "rotate", "--check", url=settings_url, **told)
     assert (looked.returncode, looked.stdout) == (0, b"1 to seal anew, 0 with the newest key already\n")
     assert b"run: doorstep keys rotate" in doorstep("check", url=settings_url, **told).stdout
