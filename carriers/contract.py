@@ -269,9 +269,10 @@ class LabelOrder:
 class Label:
     """A bought label. `body` is the carrier's document as bytes; empty with `format` "none" where we draw our own.
 
-    `service` and `routing` are the texts to print on a label that we draw. `qr` is a picture (PNG) that a counter scans
-    instead of paper, `counter_code` the text to type where scanning fails. `size` is as the carrier names it ("4x6",
-    "A6"). `url` is where the document lies when the answer only points to it; it is fetched at purchase.
+    `service` and `routing` are the texts to print on a label that we draw. `qr` is what a counter scans instead of
+    paper, a picture (PNG) or the PDF that the carrier draws, `counter_code` the text to type where scanning fails.
+    `size` is as the carrier names it ("4x6", "A6"). `url` is where the document lies when the answer only points to it;
+    it is fetched at purchase.
     """
 
     ref: str
