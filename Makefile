@@ -10,10 +10,10 @@ NOT_OURS := H015,H020,H043,J004,J018
 export PORT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench docs screens clean
+.PHONY: help setup demo test check bench docs corpus-report screens clean
 
 help: ## list the commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## install everything into .venv; quick when it is there
 
@@ -42,6 +42,9 @@ bench: $(STAMP) ## speed, as ratios within one run; figures go to bench-results/
 
 docs: $(STAMP) ## write the generated documents again
 	$(BIN)/python deploy/checks.py --write
+
+corpus-report: $(STAMP) ## compare our reading of the corpus with peers': docs/corpus-report.md (needs the corpus)
+	$(BIN)/python -m tests.carriers.report
 
 screens: $(STAMP) ## take the pictures of docs/screens again, from the running demo
 	@sh deploy/setup.sh --for-tests

@@ -1,0 +1,37 @@
+"""Which paragraph of docs/differences/<slug>.md explains which disagreement with a peer.
+
+(slug, aspect, ours, peer's) -> the bold words that the paragraph begins with; "*" stands for anything, and the most
+exact row counts. A disagreement without a row is listed as unexplained in docs/corpus-report.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+REASONS: Final[Mapping[tuple[str, str, str, str], str]] = {
+    ("bpost", "error", "systemException", "*"): "The code of a system exception",
+    ("bpost", "estimate", "none", "*"): "The time of the delivery",
+    ("bpost", "status", "out_for_delivery", "on_hold"): "Out for distribution",
+    ("bpost", "status", "delivered", "*"): "The state of a delivered parcel",
+    ("canada_post", "estimate", "none", "*"): "The estimated date",
+    ("canada_post", "status", "*", "*"): "What codes mean",
+    ("dhl", "number", "refused", "*"): "DHL Parcel Poland (DHL24) and DHL eCommerce GlobalMail",
+    ("dhl", "status", "*", "delivered"): "The status of an event",
+    ("dhl", "status", "*", "in_transit"): "The status of a parcel",
+    ("dhl_express", "estimate", "none", "*"): "The state of a parcel",
+    ("dhl_express", "status", "*", "*"): "The status of a code",
+    ("easypost", "number", "refused", "*"): "A shipment without postage",
+    ("easypost", "status", "info_received", "on_hold"): "A label that waits",
+    ("la_poste", "estimate", "none", "*"): "The estimated date of a delivered parcel",
+    ("la_poste", "status", "in_transit", "out_for_delivery"): "Parcels on their way",
+    ("postnl", "number", "*", "*"): "The number",
+    ("purolator", "status", "none", "in_transit"): "The status of a parcel",
+    ("ups", "estimate", "none", "*"): "The estimated date of a delivered parcel",
+}
+
+
+def reason(slug: str, aspect: str, ours: str, peers: str) -> str:
+    """The paragraph that explains a disagreement; empty where none does."""
+    keys = ((ours, peers), (ours, "*"), ("*", peers), ("*", "*"))
+    return next((REASONS[slug, aspect, *key] for key in keys if (slug, aspect, *key) in REASONS), "")
