@@ -74,9 +74,14 @@ def _renamed(value: Any, known: Set[str]) -> Any:
         return {key: _renamed(child, known) for key, child in value.items()}
     if isinstance(value, list):
         return [_renamed(child, known) for child in value]
-    if isinstance(value, str | int) and not isinstance(value, bool) and str(value) in known:
+    if isinstance(value, str | int) and not isinstance(value, bool) and _plain(str(value)) in known:
         return NEVER_SEEN
     return value
+
+
+def _plain(value: str) -> str:
+    """As adapters read it: carriers break their phrases with newlines and tabs."""
+    return " ".join(value.split())
 
 
 class Xml:
@@ -97,7 +102,7 @@ class Xml:
     def renamed(self, body: bytes, known: Set[str]) -> bytes:
         root = _tree(body)
         for value, put in _xml_values(root):
-            if value.strip() in known:
+            if _plain(value) in known:
                 put(NEVER_SEEN)
         return ET.tostring(root)
 
