@@ -248,7 +248,7 @@ class AnyCarrierServer(FakeServer):
 
     def answer(self, received: Received) -> Answered:
         self.requests.append(received)
-        if received.path.endswith("/token"):
+        if received.path.endswith(("/token", "/access_token")):
             return Answered({"access_token": "t0ken", "expires_in": "3600", "token_type": "bearer"})
         return self.chosen
 
