@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import httpx
@@ -23,7 +23,7 @@ from portal.db import is_outage
 from portal.keys import CannotDecrypt
 from portal.tables import Connection, ConnectionTrial, Label, Shipment
 from portal.tracking.budget import OverBudget, Purpose, budgets_of, next_call_at, spend
-from portal.tracking.line import open_line
+from portal.tracking.line import Meter, open_line
 from portal.tracking.numbers import tracking_key
 
 log = structlog.get_logger("portal.trial")
@@ -31,6 +31,7 @@ log = structlog.get_logger("portal.trial")
 # Of one exchange with the carrier. A test makes four at most: a token, a call, and both again after a 401.
 DEADLINE: Final = timedelta(seconds=8)
 LEASE: Final = timedelta(seconds=90)
+SHORT_WAIT: Final = timedelta(seconds=5)
 
 Mark = Literal["ok", "bad", "open"]  # open: not known, because nothing could be or was tried
 
@@ -92,7 +93,7 @@ class Finding:
         return {"part": self.part, "mark": self.mark, "code": self.code, "facts": dict(self.facts)}
 
 
-def ask_for(tx: Session, connection: Connection, number: str, now: Any) -> None:
+def ask_for(tx: Session, connection: Connection, number: str, now: datetime) -> None:
     """Queues a test; the ones before it are forgotten."""
     mine = col(ConnectionTrial.connection_id) == connection.id
     tx.exec(delete(ConnectionTrial).where(mine))
@@ -169,7 +170,10 @@ def _calls(
 def _line(app: App, connection: Connection, carrier: Carrier, client: httpx.Client | None) -> Http:
     """A line of short patience, with a token of its own: a kept one would say nothing about today's credentials."""
     line = replace(open_line(app, connection, client, purpose=Purpose.POLL, paid=1), auth=None, deadline=DEADLINE)
-    return replace(line, auth=carrier.auth(line, MemoryTokens())) if isinstance(carrier, Authorises) else line
+    if not isinstance(carrier, Authorises):
+        return line
+    for_token = replace(line, on_call=Meter(app, connection, Purpose.TOKEN))
+    return replace(line, auth=carrier.auth(for_token, MemoryTokens()))
 
 
 def _token(http: Http) -> Finding:
@@ -194,13 +198,7 @@ def _tracking(app: App, connection: Connection, carrier: Tracks, http: Http, num
     number = number or _own_number(app, connection)
     if not number:
         return Finding("tracking", "open", "no_number")
-    now = app.now()
-    try:
-        with app.db.transaction() as tx:
-            spend(tx, connection.id or 0, budgets_of(connection), now)
-    except OverBudget:
-        with app.db.reading() as tx:
-            until = next_call_at(tx, connection, now)
+    if until := _waits_until(app, connection):
         return Finding("tracking", "open", "over_budget", {"until": f"{until:%Y-%m-%d %H:%M} UTC"})
     try:
         fetched = carrier.fetch(http, [number])
@@ -214,6 +212,26 @@ def _tracking(app: App, connection: Connection, carrier: Tracks, http: Http, num
             raise
         log.error("trial_call_failed", carrier=connection.carrier, exc_info=error)
         return Finding("tracking", "bad", "adapter_failed", {"kind": type(error).__name__})
+
+
+def _waits_until(app: App, connection: Connection) -> datetime | None:
+    """Takes one call from the budgets; None when it may be made, else from when on.
+
+    A wait of seconds is not worth telling anybody: the polls after it make up for it.
+    """
+    now = app.now()
+    for must in (False, True):
+        try:
+            with app.db.transaction() as tx:
+                spend(tx, connection.id or 0, budgets_of(connection), now, must=must)
+        except OverBudget:
+            with app.db.reading() as tx:
+                until = next_call_at(tx, connection, now)
+            if until - now > SHORT_WAIT:
+                return until
+        else:
+            return None
+    return None
 
 
 def _told(answer: Answer, number: str) -> Finding:
