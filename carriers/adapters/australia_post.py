@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan, ZoneFrom
 from carriers.errors import BadPayload, RateLimited
-from carriers.reading import When, as_object, each, oldest_first, reading, text, when
-from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.reading import When, as_object, each, meant, oldest_first, reading, text, when
+from carriers.status import Status
 
 if TYPE_CHECKING:
     import httpx
@@ -255,9 +255,7 @@ def _place(location: str) -> Place:
 def _meaning(words: str) -> tuple[Status | None, str | None]:
     told = words.casefold()
     word = _WHOLE.get(told) or next((word for start, word in _BEGUN.items() if told.startswith(start)), None)
-    if word is None:
-        return None, None
-    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
+    return meant(word)
 
 
 def _fault(error: Mapping[str, Any], number: str | None) -> Fault:

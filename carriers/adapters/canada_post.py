@@ -25,9 +25,9 @@ from carriers.contract import (
     Scan,
 )
 from carriers.errors import BadPayload, OutcomeUnknown, RateLimited, Refused, UnknownNumber
-from carriers.reading import When, local_with_offset, oldest_first, reading, when
+from carriers.reading import When, local_with_offset, meant, oldest_first, reading, when
 from carriers.reading_xml import as_xml, child_text, children
-from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.status import Status
 from carriers.zones import country_code, placed
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ def _detail(detail: ET.Element) -> Parcel:
 
 def _scan(occurrence: ET.Element) -> Scan:
     code = child_text(occurrence, "event-identifier")
-    status, sub_status = _meaning(CODES.get(code.lstrip("0")))
+    status, sub_status = meant(CODES.get(code.lstrip("0")))
     place = _place(occurrence)
     moment = _moment(occurrence, place)
     words = (child_text(occurrence, "event-description"), child_text(occurrence, "event-retail-name"))
@@ -337,7 +337,7 @@ def _moment(occurrence: ET.Element, place: Place) -> When:
 def _summary(summary: ET.Element) -> Parcel:
     """The newest event of a number, without a zone, and without a code but its coarse type."""
     code = child_text(summary, "event-type")
-    status, sub_status = _meaning(SUMMARY_CODES.get(code.upper()))
+    status, sub_status = meant(SUMMARY_CODES.get(code.upper()))
     day, _, clock = child_text(summary, "event-date-time").partition(":")
     moment = local_with_offset(day, clock, None)
     scan = Scan(
@@ -360,12 +360,6 @@ def _summary(summary: ET.Element) -> Parcel:
         estimated=None if status in _OVER else _estimate(summary),
         service=child_text(summary, "service-name"),
     )
-
-
-def _meaning(word: str | None) -> tuple[Status | None, str | None]:
-    if word is None:
-        return None, None
-    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
 
 
 def _last(scans: Sequence[Scan]) -> int:

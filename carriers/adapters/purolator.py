@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 
 from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import BadPayload
-from carriers.reading import local_with_offset, oldest_first, reading, when
+from carriers.reading import local_with_offset, meant, oldest_first, reading, when
 from carriers.reading_xml import as_xml, child_text, children
-from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.status import Status
 from carriers.zones import placed
 
 if TYPE_CHECKING:
@@ -221,9 +221,7 @@ def _meaning(code: str, phrase: str) -> tuple[Status | None, str | None]:
     if word is None:
         told = f"{code}/{phrase}".casefold()
         word = next((word for start, word in _FOLDED.items() if told.startswith(start)), None)
-    if word is None:
-        return None, None
-    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
+    return meant(word)
 
 
 def _depot(name: str) -> Place:
