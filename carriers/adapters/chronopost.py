@@ -10,9 +10,9 @@ from xml.sax.saxutils import escape
 
 from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import BadPayload, UnknownNumber
-from carriers.reading import oldest_first, reading, when
+from carriers.reading import meant, oldest_first, reading, when
 from carriers.reading_xml import as_xml, child_text, children
-from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.status import Status
 
 if TYPE_CHECKING:
     from carriers.http import Http
@@ -182,7 +182,7 @@ def _listed(listed: ET.Element) -> Answer:
 
 def _scan(event: ET.Element) -> Scan:
     code = child_text(event, "code")
-    status, sub_status = _meaning(code)
+    status, sub_status = meant(CODES.get(code.upper()))
     moment = when(child_text(event, "eventDate"))
     return Scan(
         at=moment.at,
@@ -201,13 +201,6 @@ def _scan(event: ET.Element) -> Scan:
 def _place(event: ET.Element) -> Place:
     office = child_text(event, "officeLabel")
     return Place(city="" if office == _NO_OFFICE else office, postcode=child_text(event, "zipCode"))
-
-
-def _meaning(code: str) -> tuple[Status | None, str | None]:
-    word = CODES.get(code.upper())
-    if word is None:
-        return None, None
-    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
 
 
 def _delivered_at(scans: Sequence[Scan]) -> datetime | None:

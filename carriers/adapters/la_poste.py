@@ -10,8 +10,8 @@ from urllib.parse import quote
 from carriers.auth import Bearer, Tokens
 from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Scan
 from carriers.errors import BadPayload
-from carriers.reading import as_json, each, oldest_first, reading, some, text, when
-from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.reading import as_json, each, meant, oldest_first, reading, some, text, when
+from carriers.status import Status
 
 if TYPE_CHECKING:
     import httpx
@@ -164,7 +164,7 @@ def _parcel(shipment: Mapping[str, Any]) -> Parcel:
 
 def _scan(event: Mapping[str, Any]) -> Scan:
     code = text(event.get("code"))
-    status, sub_status = _meaning(code)
+    status, sub_status = meant(CODES.get(code.upper()))
     moment = when(event.get("date"))
     return Scan(
         at=moment.at,
@@ -177,13 +177,6 @@ def _scan(event: Mapping[str, Any]) -> Scan:
         sub_status=sub_status,
         date_only=moment.date_only,
     )
-
-
-def _meaning(code: str) -> tuple[Status | None, str | None]:
-    word = CODES.get(code.upper())
-    if word is None:
-        return None, None
-    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
 
 
 def _delivered_at(scans: Sequence[Scan]) -> datetime | None:

@@ -27,8 +27,8 @@ from carriers.contract import (
     Scan,
 )
 from carriers.errors import BadCredentials, BadPayload, Refused, UnknownNumber
-from carriers.reading import When, as_json, each, oldest_first, reading, text, when
-from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.reading import When, as_json, each, meant, oldest_first, other_body, reading, text, when
+from carriers.status import Status
 from carriers.zones import in_zone
 
 if TYPE_CHECKING:
@@ -285,10 +285,9 @@ def _answer(answer: object) -> Answer:
             )
     if faults := faults or _warnings(answer):
         return Answer(errors=faults)
-    for key, name in _OTHER_BODIES.items():
-        if key in answer:
-            raise BadPayload(f"postnl: this is {name}, not tracking data (it has {key})")
-    raise BadPayload("postnl: neither a status, a warning nor an error; this is not tracking data of PostNL")
+    raise other_body(
+        answer, _OTHER_BODIES, "neither a status, a warning nor an error; this is not tracking data of PostNL"
+    )
 
 
 def _missing(body: bytes) -> Fault | None:
@@ -401,7 +400,7 @@ def _statuses(told: Mapping[tuple[str, str], str]) -> list[Scan]:
 
 
 def _scan(moment: When, code: str, words: str, word: str | None) -> Scan:
-    status, sub_status = _meaning(word)
+    status, sub_status = meant(word)
     return Scan(
         at=moment.at,
         local=moment.local,
@@ -413,12 +412,6 @@ def _scan(moment: When, code: str, words: str, word: str | None) -> Scan:
         sub_status=sub_status,
         date_only=moment.date_only,
     )
-
-
-def _meaning(word: str | None) -> tuple[Status | None, str | None]:
-    if word is None:
-        return None, None
-    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
 
 
 def _moment(value: object) -> When:
@@ -443,7 +436,7 @@ def _state(now: Mapping[str, Any], scans: Sequence[Scan]) -> tuple[Status | None
     if newer:
         return newer[-1].status, newer[-1].sub_status
     if word := STATUSES.get(_text(now.get("StatusCode")).lstrip("0")):
-        return _meaning(word)
+        return meant(word)
     return next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
 
 
