@@ -187,29 +187,35 @@ class TracksCarrier(Carrier, Tracks, Protocol):
 
 @dataclass(frozen=True)
 class Signer:
-    """How a carrier signs: headers for a body. `dated` where the signature holds its time."""
+    """How a carrier signs: headers for a body. `dated` where the signature holds its time.
+
+    `secret` is what verifies, and `other` what does not, where these cannot be any text.
+    """
 
     headers: Callable[[bytes, str, datetime], Mapping[str, str]]
     dated: bool = False
+    secret: str = SECRET
+    other: str = SECRET + "x"
 
 
 def signatures_hold(carrier: HookedCarrier, signer: Signer, body: bytes) -> None:
     """The true one opens; a changed byte, no header, another or an empty secret, two values and an old one do not."""
-    true = signer.headers(body, SECRET, NOW)
-    carrier.verify(Hook(body, true), SECRET, NOW)
+    secret = signer.secret
+    true = signer.headers(body, secret, NOW)
+    carrier.verify(Hook(body, true), secret, NOW)
     wrong: dict[str, Hook] = {
         "no header": Hook(body, {}),
-        "another secret": Hook(body, signer.headers(body, SECRET + "x", NOW)),
+        "another secret": Hook(body, signer.headers(body, signer.other, NOW)),
         "two values": Hook(body, {name: f"{value}, {value}" for name, value in true.items()}),
         "an empty value": Hook(body, dict.fromkeys(true, "")),
     }
     if carrier.about.hook_trust is Trust.SIGNED:
         wrong["a changed byte"] = Hook(body[:-1] + bytes([body[-1] ^ 1]), true)
     if signer.dated:
-        wrong["an old one"] = Hook(body, signer.headers(body, SECRET, NOW - timedelta(minutes=6)))
-        wrong["one of the future"] = Hook(body, signer.headers(body, SECRET, NOW + timedelta(minutes=6)))
+        wrong["an old one"] = Hook(body, signer.headers(body, secret, NOW - timedelta(minutes=6)))
+        wrong["one of the future"] = Hook(body, signer.headers(body, secret, NOW + timedelta(minutes=6)))
     for what, hook in wrong.items():
-        _is_refused(carrier, hook, SECRET, what)
+        _is_refused(carrier, hook, secret, what)
     for empty in ("", " "):
         _is_refused(carrier, Hook(body, signer.headers(body, empty, NOW)), empty, "an empty secret")
     assert set(true) <= set(carrier.about.hook_header_names), "the header that is checked must be kept"
