@@ -269,7 +269,7 @@ def carrier_words(body: bytes) -> tuple[str, str]:
         return "", "" if plain.startswith("<") else plain
     code = found.get("code") or found.get("error_code") or found.get("error") or found.get("title") or ""
     text = found.get("message") or found.get("error_description") or found.get("detail") or found.get("description")
-    return _short(code), _short(text)
+    return _short(code), _short(text or (found.get("title") if found.get("code") else None))
 
 
 def _first_error(value: object) -> Mapping[str, object]:

@@ -74,9 +74,19 @@ def _renamed(value: Any, known: Set[str]) -> Any:
         return {key: _renamed(child, known) for key, child in value.items()}
     if isinstance(value, list):
         return [_renamed(child, known) for child in value]
+    if isinstance(value, str) and value.startswith("{"):
+        return _renamed_inside(value, known)
     if isinstance(value, str | int) and not isinstance(value, bool) and _plain(str(value)) in known:
         return NEVER_SEEN
     return value
+
+
+def _renamed_inside(value: str, known: Set[str]) -> str:
+    """A text that is JSON itself: some carriers put what they push into an envelope that way."""
+    try:
+        return json.dumps(_renamed(json.loads(value), known))
+    except ValueError:
+        return value
 
 
 def _plain(value: str) -> str:

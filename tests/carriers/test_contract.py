@@ -111,7 +111,8 @@ def test_signatures_hold(carrier: Carrier) -> None:
         pytest.skip(f"{carrier.about.slug} does not push")
     for signer in signers(carrier.about.slug):
         for case in cases(carrier.about.slug):
-            clauses.signatures_hold(carrier, signer, case.body)
+            if case.is_hook:
+                clauses.signatures_hold(carrier, signer, case.body)
 
 
 @each_carrier

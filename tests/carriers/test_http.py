@@ -287,6 +287,7 @@ def test_any_retry_after_gives_a_bounded_pause(value: str) -> None:
         (b'{"code":-18010002,"data":{"errors":[{"code":-18010002,"message":"no"}]}}', ("-18010002", "no")),
         (b'{"code":"A","message":"b","data":{"message":"c"}}', ("A", "b")),
         (b'{"request_id":"1","errors":[{"error_code":"unauthorized","message":"no"}]}', ("unauthorized", "no")),
+        (b'{"error":{"code":"400","errors":[{"title":"no","detail":"","code":"150002"}]}}', ("150002", "no")),
         (b"plain words", ("", "plain words")),
         (b"<html>login</html>", ("", "")),
         (b"", ("", "")),
