@@ -21,13 +21,16 @@ from carriers.contract import (
     Fault,
     Fetched,
     Field,
+    Greeting,
     Hook,
     Label,
     LabelOrder,
     Parcel,
     Place,
     Scan,
+    Subscribed,
     Trust,
+    Wanted,
 )
 from carriers.errors import BadPayload, BadSignature, Refused
 from carriers.http import Http, granted
@@ -100,9 +103,17 @@ ABOUT = About(
     fields=(
         Field("base_url", "Address of the API", "Where the simulator listens, e.g. http://127.0.0.1:8101."),
         Field("api_key", "API key", "As given to the simulator by --api-key.", secret=True),
-        Field("webhook_secret", "Webhook secret", "As given by --hook-secret.", secret=True, required=False),
+        Field(
+            "webhook_secret",
+            "Webhook secret",
+            "As given by --hook-secret; one is made where it is left empty.",
+            secret=True,
+            required=False,
+        ),
     ),
     hook_header_names=("northpost-signature",),
+    own_hook_secret=True,
+    subscription_batch=20,
     sources=("carriers/simulated/northpost_server.py",),
     gaps=("A simulated carrier: no real parcel has ever moved with it.",),
 )
@@ -152,6 +163,36 @@ class Northpost:
 
     def parse_hook(self, body: bytes) -> Answer:
         return self.parse(body)
+
+    def greet(self, hook: Hook, secret: str) -> Greeting | None:
+        """`{"handshake": {"subscription", "challenge"}}`: answered plainly, the challenge goes back by `activate`."""
+        try:
+            asked = as_object(hook.body).get("handshake")
+            if not isinstance(asked, dict):
+                return None
+            return Greeting(challenge=text(asked["challenge"]), ref=text(asked["subscription"]))
+        except (BadPayload, KeyError, TypeError):
+            return None
+
+    def subscribe(self, http: Http, wanted: Wanted) -> Sequence[Subscribed]:
+        """One subscription for up to twenty numbers; those that Northpost does not know are refused by name."""
+        asked = {"url": wanted.hook_url, "secret": wanted.secret, "numbers": list(wanted.numbers)}
+        reply = granted(http.post("/v1/subscriptions", json=asked), "Northpost")
+        with reading("northpost subscription"):
+            answer = as_object(reply.body)
+            ref, ends_at = text(answer.get("subscription")), when(answer.get("ends_at")).at
+            made = [Subscribed(text(number), ref, ends_at) for number in answer["numbers"]]
+            refused = [Subscribed(text(r["number"]), refused=text(r["message"])) for r in answer["refused"]]
+        return [*made, *refused]
+
+    def activate(self, http: Http, ref: str, challenge: str) -> None:
+        path = f"/v1/subscriptions/{quote(ref, safe='')}/activate"
+        granted(http.post(path, json={"challenge": challenge}), "Northpost")
+
+    def unsubscribe(self, http: Http, ref: str) -> None:
+        reply = http.delete(f"/v1/subscriptions/{quote(ref, safe='')}")
+        if reply.status != 404:
+            granted(reply, "Northpost")
 
     def buy_label(self, http: Http, order: LabelOrder) -> Label:
         """Northpost knows our reference: asked again it gives the label it has sold, so a lost answer costs nothing."""

@@ -33,6 +33,7 @@ BATCH: Final = 20
 ATTEMPTS: Final = 6
 FIRST_RETRY: Final = timedelta(milliseconds=250)  # doubled each time
 VOIDABLE: Final = timedelta(days=14)
+SUBSCRIPTION_DAYS: Final = 14
 PRICES: Final = {"standard": 495, "express": 895}
 
 Clock = Callable[[], datetime]
@@ -64,12 +65,33 @@ class SoldLabel:
     voided: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told, and the secret that signs it."""
+
+    url: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """News of these numbers goes to the listener until it ends, once its challenge came back."""
+
+    id: str
+    listener: Listener
+    numbers: frozenset[str]
+    challenge: str = field(repr=False)
+    ends_at: datetime
+    is_active: bool = False
+
+
 @dataclass(order=True, slots=True)
 class Delivery:
     """A webhook on its way. Ordered by when it is due."""
 
     due: datetime
     sequence: int
+    listener: Listener = field(compare=False)
     body: bytes = field(compare=False)
     attempt: int = field(compare=False, default=1)
 
@@ -82,6 +104,7 @@ class Network:
         self.clock = clock
         self.journeys: dict[str, Journey] = {}
         self.labels: dict[str, SoldLabel] = {}
+        self.subscriptions: dict[str, Subscription] = {}
         self.changed = Condition()
 
     def register(self, asked: Mapping[str, Any]) -> Journey:
@@ -186,6 +209,52 @@ class Network:
             }
         )
 
+    def subscribe(self, asked: Mapping[str, Any]) -> tuple[Subscription, list[str]]:
+        """News from now on, for the numbers that are known, and those that are not."""
+        url, secret, numbers = asked.get("url"), asked.get("secret"), asked.get("numbers")
+        if not isinstance(url, str) or urlsplit(url).scheme not in {"http", "https"}:
+            raise ApiError(422, "bad_url", "url must be an http or https address")
+        if not isinstance(secret, str) or not secret:
+            raise ApiError(422, "no_secret", "secret must be text")
+        if not isinstance(numbers, list) or not 1 <= len(numbers) <= BATCH:
+            raise ApiError(422, "batch_size", f"between 1 and {BATCH} numbers a call")
+        with self.changed:
+            known = self.journeys.keys() | {label.number for label in self.labels.values()}
+            taken = frozenset(number for number in numbers if number in known)
+            made = Subscription(
+                f"sub_{secrets.token_hex(8)}",
+                Listener(url, secret),
+                taken,
+                secrets.token_urlsafe(16),
+                self.clock() + SUBSCRIPTION_DAYS * self.day,
+            )
+            if taken:
+                self.subscriptions[made.id] = made
+                self.changed.notify_all()
+        return made, [str(number) for number in numbers if number not in taken]
+
+    def activate(self, id_: str, challenge: str) -> None:
+        """The challenge has come back, so the listener is who was meant."""
+        with self.changed:
+            found = self.subscriptions.get(id_)
+            if found is None:
+                raise ApiError(404, "no_such_subscription", "there is no such subscription")
+            if not hmac.compare_digest(challenge.encode(), found.challenge.encode()):
+                raise ApiError(422, "wrong_challenge", "that is not the challenge that was sent")
+            self.subscriptions[id_] = replace(found, is_active=True)
+
+    def unsubscribe(self, id_: str) -> None:
+        """Ends it."""
+        with self.changed:
+            if self.subscriptions.pop(id_, None) is None:
+                raise ApiError(404, "no_such_subscription", "there is no such subscription")
+
+    def listeners(self, number: str, now: datetime) -> list[Listener]:
+        """Who has subscribed to news of this parcel."""
+        with self.changed:
+            live = [s for s in self.subscriptions.values() if s.is_active and s.ends_at > now and number in s.numbers]
+        return [s.listener for s in live]
+
     def parcels(self) -> list[Journey]:
         """All registered parcels."""
         with self.changed:
@@ -193,12 +262,15 @@ class Network:
 
 
 class Pusher:
-    """Sends what becomes known to one URL, signed, and tries again when that fails."""
+    """Sends what becomes known, signed, and tries again when that fails.
 
-    def __init__(self, network: Network, url: str, secret: str) -> None:
+    `everything` is told of every parcel, subscriptions of theirs; nobody is told twice.
+    """
+
+    def __init__(self, network: Network, everything: Listener | None) -> None:
         self.network = network
-        self._url = url
-        self._secret = secret
+        self._everything = everything
+        self._greeted: set[str] = set(network.subscriptions)
         self._client = httpx.Client(trust_env=False, follow_redirects=False, timeout=5.0)
         self._waiting: list[Delivery] = []
         self._sequence = 0
@@ -223,17 +295,29 @@ class Pusher:
     def push_due(self) -> int:
         """Sends everything due now, once each; how many were accepted."""
         now = self.network.clock()
+        self._greet(now)
         for journey, event in self._news(now):
-            for body in _bodies(journey, event, now):
-                self._add(now, body)
+            told = {self._everything} if self._everything else set()
+            for listener in told | set(self.network.listeners(journey.number, now)):
+                for body in _bodies(journey, event, now):
+                    self._add(now, listener, body)
         accepted = 0
         for delivery in self._take_due(now):
             if self._sent(delivery, now):
                 accepted += 1
             elif delivery.attempt < ATTEMPTS:
                 due = now + FIRST_RETRY * 2 ** (delivery.attempt - 1)
-                self._add(due, delivery.body, delivery.attempt + 1)
+                self._add(due, delivery.listener, delivery.body, delivery.attempt + 1)
         return accepted
+
+    def _greet(self, now: datetime) -> None:
+        """Each new subscription is asked to prove that it is wanted where it points to."""
+        with self.network.changed:
+            fresh = [s for s in self.network.subscriptions.values() if s.id not in self._greeted]
+        for subscription in fresh:
+            self._greeted.add(subscription.id)
+            asked = {"subscription": subscription.id, "challenge": subscription.challenge}
+            self._add(now, subscription.listener, json.dumps({"handshake": asked}).encode())
 
     def _news(self, now: datetime) -> list[tuple[Journey, Event]]:
         news = []
@@ -244,9 +328,9 @@ class Pusher:
             self._pushed[journey.number] = max(now, pushed)
         return sorted(news, key=lambda pair: pair[1].heard_at)
 
-    def _add(self, due: datetime, body: bytes, attempt: int = 1) -> None:
+    def _add(self, due: datetime, listener: Listener, body: bytes, attempt: int = 1) -> None:
         self._sequence += 1
-        heapq.heappush(self._waiting, Delivery(due, self._sequence, body, attempt))
+        heapq.heappush(self._waiting, Delivery(due, self._sequence, listener, body, attempt))
 
     def _take_due(self, now: datetime) -> list[Delivery]:
         due = []
@@ -258,10 +342,10 @@ class Pusher:
         """True also for a refusal that will not change: only trouble on the way and 5xx, 429 are worth another try."""
         headers = {
             "Content-Type": "application/json",
-            "Northpost-Signature": signature(self._secret, delivery.body, now),
+            "Northpost-Signature": signature(delivery.listener.secret, delivery.body, now),
         }
         try:
-            status = self._client.post(self._url, content=delivery.body, headers=headers).status_code
+            status = self._client.post(delivery.listener.url, content=delivery.body, headers=headers).status_code
         except httpx.HTTPError:
             return False
         return status < 500 and status != 429
@@ -324,6 +408,16 @@ def label_told(label: SoldLabel) -> dict[str, Any]:
     }
 
 
+def subscription_told(made: Subscription, unknown: list[str]) -> dict[str, Any]:
+    """A subscription in the words of the API: what it covers, and what it does not."""
+    return {
+        "subscription": made.id if made.numbers else None,
+        "numbers": sorted(made.numbers),
+        "refused": [{"number": number, "message": "Northpost does not know this number"} for number in unknown],
+        "ends_at": made.ends_at.isoformat(timespec="seconds"),
+    }
+
+
 def _new_number() -> str:
     return f"NP{secrets.randbelow(10**10):010d}"
 
@@ -374,7 +468,8 @@ class Server:
         self._state = state
         if state and state.exists():
             _load(self.network, json.loads(state.read_bytes()))
-        self.pusher = Pusher(self.network, hook_url, hook_secret) if hook_url else None
+        everything = Listener(hook_url, hook_secret) if hook_url else None
+        self.pusher: Pusher | None = Pusher(self.network, everything)
         self._http = ThreadingHTTPServer((host, port), _handler(self))
         self._http.daemon_threads = True
         self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -431,6 +526,15 @@ class Server:
             case "DELETE", ["v1", "labels", label_id]:
                 self.network.void(label_id)
                 return 200, {"voided": label_id}
+            case "POST", ["v1", "subscriptions"]:
+                made, unknown = self.network.subscribe(_object(body))
+                return 201, subscription_told(made, unknown)
+            case "POST", ["v1", "subscriptions", id_, "activate"]:
+                self.network.activate(id_, str(_object(body).get("challenge", "")))
+                return 200, {"active": id_}
+            case "DELETE", ["v1", "subscriptions", id_]:
+                self.network.unsubscribe(id_)
+                return 200, {"ended": id_}
         raise ApiError(404, "no_such_route", f"there is no {method} {path[:80]}")
 
     def _save(self, state: Path) -> None:
@@ -481,6 +585,18 @@ def _saved(network: Network) -> dict[str, Any]:
             }
             for label in network.labels.values()
         ],
+        "subscriptions": [
+            {
+                "id": s.id,
+                "url": s.listener.url,
+                "secret": s.listener.secret,
+                "numbers": sorted(s.numbers),
+                "challenge": s.challenge,
+                "ends_at": s.ends_at.isoformat(),
+                "is_active": s.is_active,
+            }
+            for s in network.subscriptions.values()
+        ],
     }
 
 
@@ -500,6 +616,15 @@ def _load(network: Network, saved: Mapping[str, Any]) -> None:
     for label in saved["labels"]:
         sold_at = datetime.fromisoformat(label["sold_at"])
         network.labels[label["id"]] = SoldLabel(**{**label, "sold_at": sold_at})
+    for s in saved.get("subscriptions", ()):
+        network.subscriptions[s["id"]] = Subscription(
+            s["id"],
+            Listener(s["url"], s["secret"]),
+            frozenset(s["numbers"]),
+            s["challenge"],
+            datetime.fromisoformat(s["ends_at"]),
+            s["is_active"],
+        )
 
 
 def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
@@ -544,7 +669,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 chooses a free one")
     parser.add_argument("--api-key", required=True)
-    parser.add_argument("--hook-url", default="", help="where news is pushed to; empty pushes nothing")
+    parser.add_argument("--hook-url", default="", help="where all news is pushed to; empty: only to subscriptions")
     parser.add_argument("--hook-secret", default="")
     parser.add_argument("--day-seconds", type=float, default=60.0, help="how long one simulated day takes")
     parser.add_argument("--state", type=Path, default=None, help="a file that keeps parcels and labels over restarts")

@@ -8,7 +8,17 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlmodel import SQLModel, col
 
 from portal.app import App
-from portal.tables import AccessLink, AgentSession, ConnectionUse, Heartbeat, Hit, Inbox, ShopperSession, UnmappedCode
+from portal.tables import (
+    AccessLink,
+    AgentSession,
+    ConnectionUse,
+    Handshake,
+    Heartbeat,
+    Hit,
+    Inbox,
+    ShopperSession,
+    UnmappedCode,
+)
 from portal.tracking.mapping import is_known
 from portal.work import Job
 
@@ -32,6 +42,7 @@ def _expired(now: datetime) -> Sequence[tuple[type[SQLModel], ColumnElement[bool
         (Hit, col(Hit.expires_at) <= now),
         (Inbox, col(Inbox.received_at) <= now - RAW_BODIES),
         (ConnectionUse, spent <= int((now - timedelta(days=1)).timestamp())),
+        (Handshake, col(Handshake.received_at) <= now - RAW_BODIES),
         (Heartbeat, col(Heartbeat.at) <= now - timedelta(days=1)),
     )
 

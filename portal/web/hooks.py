@@ -9,19 +9,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import orjson
 import structlog
 from sqlmodel import col, select, update
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from carriers.contract import Carrier, Hook, Hooked, Trust
+from carriers.contract import Carrier, Greeting, Greets, Hook, Hooked, IssuesTokens, Trust
 from carriers.errors import BadSignature
 from carriers.registry import all_carriers
 from portal.app import App
@@ -29,12 +31,15 @@ from portal.connections import HOOK_SECRET, secrets_of
 from portal.db import is_outage
 from portal.keys import CannotDecrypt
 from portal.tables import Connection
+from portal.tracking.handshake import keep
 from portal.tracking.inbox import HookRow, Outage, Unstorable, Writer
 from portal.web.edge import problem, unavailable
 
 log = structlog.get_logger("portal.hooks")
 
 MAX_BODY: Final = 1024 * 1024
+JSON_KINDS: Final = ("application/json",)
+FORM_KIND: Final = "application/x-www-form-urlencoded"
 MAX_DEPTH: Final = 32
 MAX_KEY: Final = 200
 FRESH_SECONDS: Final = 5.0
@@ -55,8 +60,12 @@ _OK_BODY: Final = {"type": "http.response.body", "body": b'{"ok":true}'}
 
 
 def hook_routes(app: App, writer: Writer, threads: ThreadPoolExecutor) -> list[Route]:
-    """POST /hooks/{carrier}/{token}."""
-    return [Route("/hooks/{carrier}/{token}", Hooks(app, writer, threads), methods=["POST"])]
+    """POST /hooks/{carrier}/{token}, and below it /token for carriers that fetch one from us first."""
+    hooks = Hooks(app, writer, threads)
+    return [
+        Route("/hooks/{carrier}/{token}", hooks, methods=["POST"]),
+        Route("/hooks/{carrier}/{token}/token", hooks.issue_token, methods=["POST"]),
+    ]
 
 
 @dataclass(slots=True)
@@ -87,6 +96,8 @@ class Known:
     secret: str = field(repr=False)
     header_names: frozenset[str]
     bucket: Bucket
+    greeter: Greets | None = None
+    issuer: IssuesTokens | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,8 @@ class Hooks:
         known = await self._known(scope["path_params"])
         hook = Hook(body, headers, scope["path"])
         now = self._app.now()
+        if known.greeter and (greeting := known.greeter.greet(hook, known.secret)):
+            raise Refused(await self._greeted(known, greeting))
         try:
             known.carrier.verify(hook, known.secret, now)
         except BadSignature as error:
@@ -153,7 +166,48 @@ class Hooks:
             received_at=now,
         )
 
-    def _reject(self, known: Known, why: str) -> None:
+    async def issue_token(self, request: Request) -> Response:
+        """The token that a carrier's caller shows with its deliveries, for one who knows the secret."""
+        try:
+            return await self._issued(request)
+        except Refused as refused:
+            return refused.response
+        except Outage as outage:
+            log.warning("hook_outage", kind=str(outage))
+            return unavailable(as_json=True)
+
+    async def _issued(self, request: Request) -> Response:
+        headers = joined_headers(request.scope["headers"])
+        body = await read_body(headers, request.receive, kinds=(*JSON_KINDS, FORM_KIND))
+        known = await self._known(request.path_params)
+        if known.issuer is None:
+            raise Refused(problem("unknown_hook", 404))
+        if not known.bucket.take(time.monotonic()):
+            raise Refused(_too_many())
+        try:
+            hook = Hook(body, headers, request.scope["path"])
+            answer = known.issuer.issue_token(hook, known.secret, self._app.now())
+        except BadSignature as error:
+            self._reject(known, str(error))
+        return _answer(answer)
+
+    async def _greeted(self, known: Known, greeting: Greeting) -> Response:
+        """A handshake is answered before anything is verified; a challenge is on disk before that."""
+        if not known.bucket.take(time.monotonic()):
+            return _too_many()
+        if greeting.challenge:
+            loop = asyncio.get_running_loop()
+            try:
+                is_kept = await loop.run_in_executor(self._threads, keep, self._app, known.connection_id, greeting)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                raise Outage(type(error).__name__) from None
+            if not is_kept:
+                return _too_many()
+        return _answer(greeting)
+
+    def _reject(self, known: Known, why: str) -> NoReturn:
         """401, counted; the count is written by the next reading, so that a flood of forgeries costs no writes."""
         self._rejected[known.connection_id] += 1
         log.warning("hook_rejected", carrier=known.slug, connection=known.connection_id, reason=why)
@@ -216,7 +270,9 @@ class Hooks:
         # The header of a hint is the shared secret itself; a signature gives nothing away.
         is_signed = carrier.about.hook_trust is Trust.SIGNED
         names = frozenset(name.lower() for name in carrier.about.hook_header_names if is_signed)
-        return row.hook_token, Known(int(row.id or 0), row.carrier, carrier, secret, names, bucket)
+        greeter = carrier if isinstance(carrier, Greets) else None
+        issuer = carrier if isinstance(carrier, IssuesTokens) else None
+        return row.hook_token, Known(int(row.id or 0), row.carrier, carrier, secret, names, bucket, greeter, issuer)
 
     def _rate(self, config: dict[str, Any]) -> float:
         default = RATE_POSTGRES if self._app.db.is_postgres else RATE_SQLITE
@@ -248,10 +304,10 @@ def joined_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
-async def read_body(headers: dict[str, str], receive: Receive) -> bytes:
-    """The whole body. Raises Refused: 415 for anything that does not call itself JSON, 413 beyond MAX_BODY."""
+async def read_body(headers: dict[str, str], receive: Receive, kinds: Sequence[str] = JSON_KINDS) -> bytes:
+    """The whole body. Raises Refused: 415 for what does not call itself one of `kinds`, 413 beyond MAX_BODY."""
     kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
+    if kind not in kinds and not kind.endswith("+json"):
         raise Refused(problem("unsupported_media_type", 415))
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length[:12]) > MAX_BODY:
@@ -310,6 +366,12 @@ def _depth_fits(value: Any) -> bool:
 def safe_key(key: str, body: bytes) -> str:
     """The carrier's delivery id where every database can store it, else the hash of the body."""
     return key if 0 < len(key) <= MAX_KEY and key.isprintable() else sha256(body).hexdigest()
+
+
+def _answer(greeting: Greeting) -> Response:
+    """As the carrier's adapter words it; never kept by anything between, for it may be a token."""
+    kind = greeting.content_type
+    return Response(greeting.body, 200, {"Content-Type": kind, "Cache-Control": "no-store"})
 
 
 def _too_many() -> Response:

@@ -16,7 +16,8 @@ from sqlmodel import select
 
 from portal.app import App
 from portal.connections import create_connection
-from portal.tables import Connection, Inbox, Shipment
+from portal.tables import Connection, Handshake, Inbox, Shipment
+from portal.tracking.handshake import MAX_WAITING, challenge_place
 from portal.tracking.ingest import ingest
 from portal.web.hooks import MAX_BODY, Bucket, is_sound_json, safe_key
 from tests.conftest import Clock
@@ -218,7 +219,89 @@ def test_a_hint_changes_nothing_but_the_next_poll(door: Door, app: App, clock: C
         row = tx.exec(select(Shipment).where(Shipment.carrier == "ups")).one()
         (kept,) = tx.exec(select(Inbox)).all()
     assert (kept.done_at, kept.error) == (clock.now, "")
-    assert (row.status, row.next_at, row.story) == ("pending", clock.now, {})
+    assert (row.status, row.next_at, row.prompted_at, row.story) == ("pending", clock.now, clock.now, {})
+
+
+GREETING = b'{"handshake":{"subscription":"sub_1","challenge":"a challenge"}}'
+
+
+def handshakes(app: App) -> list[Handshake]:
+    with app.db.reading() as tx:
+        return list(tx.exec(select(Handshake)).all())
+
+
+def test_a_handshake_is_answered_unsigned_and_its_challenge_kept_sealed(
+    door: Door, app: App, clock: Clock, path: str, connection: Connection
+) -> None:
+    answers = [door.push(path, GREETING, {"content-type": "application/json"}) for _ in range(2)]
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(200, {"ok": True})] * 2
+    assert answers[0].headers["cache-control"] == "no-store"
+    (row,) = handshakes(app)
+    assert (row.connection_id, row.ref, row.next_at, row.done_at) == (connection.id, "sub_1", clock.now, None)
+    assert b"challenge" not in row.challenge
+    assert app.keys.open(row.challenge, challenge_place(connection.id or 0)) == {"challenge": "a challenge"}
+    assert inbox(app) == []
+
+
+def test_handshakes_beyond_what_one_would_ever_need_are_told_to_wait(door: Door, app: App, path: str) -> None:
+    bodies = [GREETING.replace(b"sub_1", b"sub_%d" % n) for n in range(MAX_WAITING + 1)]
+    answers = [door.push(path, body, {"content-type": "application/json"}) for body in bodies]
+    assert [answer.status_code for answer in answers] == [200] * MAX_WAITING + [429]
+    assert len(handshakes(app)) == MAX_WAITING
+
+
+def test_a_flood_of_handshakes_counts_as_deliveries_do(door: Door, app: App) -> None:
+    connection = connect(app, hook_rate="2")
+    path = f"/hooks/northpost/{connection.hook_token}"
+    answers = [door.push(path, GREETING, {"content-type": "application/json"}).status_code for _ in range(8)]
+    assert answers[:2] == [200, 200]
+    assert 429 in answers
+
+
+@pytest.fixture
+def ups(app: App, clock: Clock) -> Connection:
+    with app.db.transaction() as tx:
+        fields = {"client_id": "id", "client_secret": "secret", "webhook_secret": "shared text"}
+        return create_connection(tx, app.keys, carrier="ups", name="UPS", brand_id=None, fields=fields, now=clock.now)
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    login = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"content-type": "application/x-www-form-urlencoded", "authorization": f"Basic {login}"}
+
+
+def test_a_carrier_fetches_a_token_from_us_and_pushes_with_it(
+    door: Door, app: App, clock: Clock, ups: Connection
+) -> None:
+    path = f"/hooks/ups/{ups.hook_token}"
+    answer = door.push(f"{path}/token", b"grant_type=client_credentials", basic("ups-pushes", "shared text"))
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    token = answer.json()["access_token"]
+    headers = {"content-type": "application/json", "authorization": f"Bearer {token}", "x-api-key": "ups-pushes"}
+    assert door.push(path, UPS_ALERT, headers).status_code == 200
+    assert len(inbox(app)) == 1
+    clock.forward(timedelta(hours=2))
+    assert door.push(path, UPS_ALERT, headers).status_code == 401
+
+
+def test_a_caller_who_does_not_know_the_secret_gets_no_token_and_is_counted(
+    door: Door, app: App, ups: Connection
+) -> None:
+    path = f"/hooks/ups/{ups.hook_token}/token"
+    for password in ("wrong", ""):
+        assert door.push(path, b"grant_type=client_credentials", basic("ups", password)).status_code == 401
+    door.hooks._load()
+    with app.db.reading() as tx:
+        assert tx.get_one(Connection, ups.id).rejected_hooks == 2
+
+
+def test_only_carriers_that_fetch_tokens_find_a_token_address(door: Door, app: App, path: str, ups: Connection) -> None:
+    for address in (f"{path}/token", "/hooks/ups/unknown/token", f"/hooks/northpost/{ups.hook_token}/token"):
+        assert door.push(address, b"", basic("ups", "shared text")).status_code == 404
+    assert door.get(f"/hooks/ups/{ups.hook_token}/token").status_code == 405
+    body, headers = b"<xml/>", {"content-type": "text/xml"}
+    assert door.push(f"/hooks/ups/{ups.hook_token}/token", body, headers).status_code == 415
 
 
 UPS_ALERT = orjson.dumps(
