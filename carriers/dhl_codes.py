@@ -90,13 +90,13 @@ out_for_delivery.on_vehicle: PO
 available_for_pickup.at_point: ZF
 attempt_failed: ZN
 exception: BV
-delivered: ZU
 """)
 
 PARCEL_DE_SILENT: Final[Mapping[str, str]] = {
     "DD": "a wish or a message, not a movement",
     "GT": "money was passed on, not the parcel",
     "LA": "in storage: kept for the recipient or for another reason; ICE and RIC say which",
+    "ZU": "delivered, destroyed or handed to another carrier; ICE and RIC say which",
 }
 
 # ICE event, ICE/RIC reason or ICE/RIC/standard event: the most exact entry counts, see `parcel_de_word`.

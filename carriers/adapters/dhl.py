@@ -31,9 +31,9 @@ from carriers.contract import (
 from carriers.dhl_codes import DIVISIONS
 from carriers.errors import BadCredentials, BadPayload, Refused, UnknownNumber
 from carriers.http import Http, Reply, carrier_words
-from carriers.reading import When, as_object, each, oldest_first, reading, some, text, when
+from carriers.reading import When, as_object, each, meant, oldest_first, reading, some, text, when
 from carriers.signing import check_shared_text, one_header
-from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.status import Status
 from carriers.zones import country_code, placed
 
 if TYPE_CHECKING:
@@ -136,13 +136,14 @@ class Dhl:
             Field(
                 "webhook_secret",
                 "Webhook token",
-                f"DHL sends it back in the header {HOOK_HEADER}; choose a long random text.",
+                f"DHL sends it back in the header {HOOK_HEADER}; one is made where it is left empty.",
                 secret=True,
                 required=False,
             ),
             Field("environment", "Environment", "live or sandbox", required=False, default="live"),
         ),
         hook_header_names=(HOOK_HEADER,),
+        own_hook_secret=True,
         subscription_batch=10,
         sources=(
             "https://developer.dhl.com/api-reference/shipment-tracking",
@@ -366,10 +367,7 @@ def _codes(event: Mapping[str, Any]) -> tuple[str, str]:
 def _mapped(service: str, code: str, own: str) -> tuple[Status | None, str | None]:
     """The division's own code decides; where it is silent or absent, DHL's summary does."""
     table, _ = DIVISIONS.get(_ALIASES.get(service, service), ({}, {}))
-    word = table.get(own) or STATUS_CODES.get(code.lower())
-    if word is None:
-        return None, None
-    return (status_of(word), word) if word in SUB_STATUSES else (Status(word), None)
+    return meant(table.get(own) or STATUS_CODES.get(code.lower()))
 
 
 def _scan(event: Mapping[str, Any], service: str, home: str) -> Scan:

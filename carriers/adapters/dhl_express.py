@@ -6,8 +6,6 @@ Tracking answers of the older XML API are read too, because they are still store
 from __future__ import annotations
 
 import re
-import textwrap
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -18,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 import httpx
 
-from carriers.address import Address
+from carriers.address import Address, fitted_lines
 from carriers.amounts import to_minor, to_text
 from carriers.auth import Tokens
 from carriers.contract import (
@@ -37,6 +35,7 @@ from carriers.contract import (
     Scan,
 )
 from carriers.dhl_codes import EXPRESS, EXPRESS_ELSEWHERE, EXPRESS_SILENT
+from carriers.documents import unpacked
 from carriers.download import format_of
 from carriers.errors import BadPayload, Refused, UnknownNumber
 from carriers.http import Http, Reply
@@ -46,13 +45,14 @@ from carriers.reading import (
     as_object,
     each,
     local_with_offset,
+    meant,
     oldest_first,
     reading,
     text,
     when,
 )
 from carriers.reading_xml import as_xml, child_text, children
-from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.status import Status
 from carriers.zones import country_code, placed, zone_at
 
 # DHL's own list of event codes, and PO of the XML API, which its answers call "departing origin".
@@ -261,8 +261,7 @@ def _scan(event: Mapping[str, Any]) -> Scan:
 
 
 def _made(moment: When, code: str, words: str, place: Place) -> Scan:
-    word = CODES.get(code)
-    status = None if word is None else status_of(word) if word in SUB_STATUSES else Status(word)
+    status, sub_status = meant(CODES.get(code))
     return Scan(
         at=moment.at,
         local=moment.local,
@@ -271,7 +270,7 @@ def _made(moment: When, code: str, words: str, place: Place) -> Scan:
         code=code,
         text=words,
         status=status,
-        sub_status=word if word in SUB_STATUSES else None,
+        sub_status=sub_status,
         place=place,
         date_only=moment.date_only,
     )
@@ -506,9 +505,12 @@ def _party(address: Address, other_phone: str = "") -> dict[str, Any]:
 
 def _lines(address: Address) -> list[str]:
     """Three lines of 45 characters; what does not fit is refused rather than cut off."""
-    lines = [part for line in address.lines for part in textwrap.wrap(line, 45)]
-    if not 1 <= len(lines) <= 3:
-        raise Refused("DHL Express prints one to three address lines of 45 characters", "address")
+    try:
+        lines = fitted_lines(address.lines, 45, 3)
+    except ValueError as error:
+        raise Refused(f"DHL Express: {error}", "address") from None
+    if not lines:
+        raise Refused("DHL Express needs an address line", "address")
     return lines
 
 
@@ -579,17 +581,9 @@ def _label(answer: Mapping[str, Any]) -> Label:
 
 
 def _first(documents: Sequence[Mapping[str, Any]], kinds: set[str]) -> bytes:
-    """The first document of these kinds that can be opened: one that cannot must not lose a label that is paid for."""
-    for document in documents:
-        content = document.get("content")
-        if text(document.get("typeCode")) in kinds and isinstance(content, str):
-            try:
-                body = b64decode(content, validate=True)
-            except ValueError:
-                continue
-            if format_of(body):
-                return body
-    return b""
+    """The first document of these kinds that can be opened."""
+    unpackings = (unpacked(one.get("content")) for one in documents if text(one.get("typeCode")) in kinds)
+    return next(filter(None, unpackings), b"")
 
 
 def _cost(answer: Mapping[str, Any]) -> tuple[int | None, str]:

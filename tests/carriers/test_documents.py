@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pypdf import PdfWriter
 
-from carriers.documents import MAX_BYTES, Measure, measured
+from carriers.documents import MAX_BYTES, Measure, measured, unpacked
 
 
 def picture(kind: str) -> bytes:
@@ -53,3 +54,16 @@ def test_a_document_of_absurd_size_is_not_opened() -> None:
 def test_damaged_documents_break_nothing(cut: int, noise: bytes) -> None:
     for whole in (picture("png"), picture("gif"), pdf()):
         assert measured(whole[:cut] + noise + whole[cut + len(noise) :]).format in {"", "png", "gif", "pdf"}
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+def test_a_document_is_unpacked_with_and_without_its_padding(cut: int) -> None:
+    whole = b"%PDF-1.4 label" + b"x" * cut
+    packed = b64encode(whole).decode()
+    assert unpacked(packed) == unpacked(f" {packed} ") == unpacked(packed.rstrip("=")) == whole
+    assert whole.startswith(unpacked(packed.rstrip("=")[:-1]))
+
+
+@pytest.mark.parametrize("content", [None, "", 7, ["JVBERi0="], "not base64!", "aGVsbG8=", "QRLabel"])
+def test_what_is_no_document_unpacks_to_nothing(content: object) -> None:
+    assert unpacked(content) == b""
