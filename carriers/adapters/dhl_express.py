@@ -1,6 +1,6 @@
 """DHL Express by MyDHL API: tracking of up to 200 numbers a call, and return labels with their customs data.
 
-Tracking answers of the older XML API are read too, because they are still stored and sent on; only MyDHL API is called.
+Answers of the older XML API are read too, because they are still stored and sent on; only MyDHL API is called.
 """
 
 from __future__ import annotations
@@ -184,6 +184,8 @@ class DhlExpress:
 
     def parse_label(self, body: bytes) -> Label:
         with reading("dhl_express label"):
+            if body.lstrip()[:1] == b"<":
+                return _xml_label(as_xml(body))
             answer = as_object(body)
             if _is_problem(answer):
                 raise _refused(answer)
@@ -580,6 +582,33 @@ def _label(answer: Mapping[str, Any]) -> Label:
     )
 
 
+def _xml_label(root: ET.Element) -> Label:
+    """A label of the older XML API, as it may still be stored."""
+    faults = tuple(_conditions(root.find("Response"), None))
+    if root.tag.endswith("ErrorResponse") and faults:
+        raise Refused(faults[0].text, faults[0].code)
+    number = child_text(root, "AirwayBillNumber")
+    body = unpacked(root.findtext("LabelImage/OutputImage"))
+    if root.tag != "ShipmentResponse" or not number or not body:
+        raise ValueError("no shipment with a label")
+    cost, currency = _billed(child_text(root, "ShippingCharge"), child_text(root, "CurrencyCode"))
+    for charges in children(root, "QtdSInAdCur"):
+        if child_text(charges, "CurrencyRoleTypeCode") == "BILLC":
+            cost, currency = _billed(child_text(charges, "ShippingCharge"), child_text(charges, "CurrencyCode"))
+    papers = (p for p in children(root, "LabelImage/MultiLabels/MultiLabel") if "Invoice" in child_text(p, "DocName"))
+    return Label(
+        ref=number,
+        number=number,
+        body=body,
+        format=format_of(body) or "none",
+        cost_minor=cost,
+        currency=currency,
+        service=child_text(root, "ProductShortName"),
+        size=child_text(root, "Label/LabelTemplate"),
+        customs=next(filter(None, (unpacked(paper.findtext("DocImageVal")) for paper in papers)), b""),
+    )
+
+
 def _first(documents: Sequence[Mapping[str, Any]], kinds: set[str]) -> bytes:
     """The first document of these kinds that can be opened."""
     unpackings = (unpacked(one.get("content")) for one in documents if text(one.get("typeCode")) in kinds)
@@ -591,9 +620,14 @@ def _cost(answer: Mapping[str, Any]) -> tuple[int | None, str]:
     charges = answer.get("shipmentCharges")
     for charge in charges if isinstance(charges, list) else ():
         if isinstance(charge, dict) and charge.get("currencyType") == "BILLC":
-            try:
-                currency = text(charge["priceCurrency"])
-                return to_minor(str(charge["price"]), currency), currency
-            except SURPRISES:
-                break
+            return _billed(str(charge.get("price")), str(charge.get("priceCurrency")))
     return None, ""
+
+
+def _billed(price: str, currency: str) -> tuple[int | None, str]:
+    """Prices come with more places than the currency has: 151.140."""
+    whole, point, part = price.partition(".")
+    try:
+        return to_minor(f"{whole}{point}{part.rstrip('0')}".rstrip("."), currency), currency
+    except ValueError:
+        return None, ""

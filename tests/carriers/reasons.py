@@ -20,7 +20,6 @@ REASONS: Final[Mapping[tuple[str, str, str, str], str]] = {
     ("dhl", "status", "*", "delivered"): "The status of an event",
     ("dhl", "status", "*", "in_transit"): "The status of a parcel",
     ("dhl_express", "estimate", "none", "*"): "An estimate that is past",
-    ("dhl_express", "number", "refused", "*"): "Labels of the older XML API",
     ("dhl_express", "status", "*", "*"): "The status of a code",
     ("dhl_parcel_de", "code", "*", "*"): "The code of a scan",
     ("dhl_parcel_de", "number", "*", "*"): "The number",

@@ -297,6 +297,28 @@ def test_an_answer_without_number_or_label_is_bad_payload(body: bytes) -> None:
         CARRIER.parse_label(body)
 
 
+def test_a_label_of_the_older_xml_is_read_and_its_refusal_too() -> None:
+    image = document("PDF", PDF, "")["content"]
+    invoice = document("PDF", INVOICE, "")["content"]
+    papers = f"<MultiLabel><DocName>CustomInvoiceImage</DocName><DocImageVal>{invoice}</DocImageVal></MultiLabel>"
+    sold = f"""<res:ShipmentResponse xmlns:res="http://www.dhl.com">
+      <AirwayBillNumber>0050000001</AirwayBillNumber><CurrencyCode>GBP</CurrencyCode><ShippingCharge>9</ShippingCharge>
+      <QtdSInAdCur><CurrencyCode>USD</CurrencyCode><CurrencyRoleTypeCode>BILLC</CurrencyRoleTypeCode>
+      <ShippingCharge>151.140</ShippingCharge></QtdSInAdCur>
+      <LabelImage><OutputImage>{image}</OutputImage><MultiLabels>{papers}</MultiLabels></LabelImage>
+      <Label><LabelTemplate>8X4_A4_PDF</LabelTemplate></Label></res:ShipmentResponse>"""
+    label = CARRIER.parse_label(sold.encode())
+    assert (label.number, label.body, label.customs, label.size) == ("0050000001", PDF, INVOICE, "8X4_A4_PDF")
+    assert (label.cost_minor, label.currency) == (15114, "USD")
+    condition = "<Condition><ConditionCode>111</ConditionCode><ConditionData>No account</ConditionData></Condition>"
+    refused = f"<ErrorResponse><Response><Status>{condition}</Status></Response></ErrorResponse>"
+    with pytest.raises(Refused, match="No account") as raised:
+        CARRIER.parse_label(refused.encode())
+    assert raised.value.code == "111"
+    with pytest.raises(BadPayload, match="no shipment with a label"):
+        CARRIER.parse_label(b"<ShipmentResponse/>")
+
+
 def test_a_void_is_refused_because_dhl_has_none(http: Http) -> None:
     with pytest.raises(Refused, match="no call that gives a label back"):
         CARRIER.void_label(http, "5000000001")
