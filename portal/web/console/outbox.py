@@ -52,8 +52,8 @@ def messages(ask: Ask, only: str) -> dict[str, Any]:
 def message_of(ask: Ask, order: Order | None = None) -> Outbox:
     """The message that the path names, if the agent may see it and it is about this order."""
     wanted = col(Outbox.id) == row_of(ask, "outbox", ask.path["ref"]), seen_by(ask.who, Outbox.brand_id)
-    query = select(Outbox).where(*wanted)
-    row = ask.tx.exec((query.where(Outbox.order_id == order.id) if order else query).with_for_update()).first()
+    query = select(Outbox).where(*wanted).with_for_update(key_share=True)
+    row = ask.tx.exec(query.where(Outbox.order_id == order.id) if order else query).first()
     if row is None:
         raise Refusal("not_found", 404)
     return row

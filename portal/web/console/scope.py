@@ -78,7 +78,7 @@ def brands_of(ask: Ask) -> list[Brand]:
 def order_of(ask: Ask, *, lock: bool = False) -> Order:
     """The order in the path, or Refusal not_found. `lock`: nobody else changes it until this unit of work ends."""
     query = select(Order).where(Order.public_id == public_id(ask.path["order"]), seen_by(ask.who, Order.brand_id))
-    order = ask.tx.exec(query.with_for_update() if lock else query).first()
+    order = ask.tx.exec(query.with_for_update(key_share=True) if lock else query).first()
     if order is None:
         raise Refusal("not_found", 404)
     return order
@@ -87,7 +87,7 @@ def order_of(ask: Ask, *, lock: bool = False) -> Order:
 def case_of(ask: Ask, order: Order) -> ReturnCase:
     """The return in the path, if it belongs to this order. Locked."""
     wanted = ReturnCase.public_id == public_id(ask.path["case"]), ReturnCase.order_id == order.id
-    case = ask.tx.exec(select(ReturnCase).where(*wanted).with_for_update()).first()
+    case = ask.tx.exec(select(ReturnCase).where(*wanted).with_for_update(key_share=True)).first()
     if case is None:
         raise Refusal("not_found", 404)
     return case
