@@ -16,7 +16,8 @@ import httpx
 import orjson
 
 from carriers.contract import Authorises, Carrier
-from carriers.errors import BadCredentials, Forbidden, OutcomeUnknown, RateLimited, Refused, Unavailable
+from carriers.errors import BadCredentials, BadPayload, Forbidden, OutcomeUnknown, RateLimited, Refused, Unavailable
+from carriers.reading_xml import as_xml
 from carriers.wire import DeadlineTransport, ending_by
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ MAX_PAUSE: Final = timedelta(hours=1)
 
 # Below which keys carriers put an error's words, the surest first.
 _HOLDERS: Final = ("response", "errors", "error", "meta")
+_CODES: Final = ("code", "error_code", "errorCode", "error", "title", "httpCode")
+_TEXTS: Final = (
+    "message", "error_description", "detail", "description", "error_name", "errorDescription", "httpMessage"
+)  # fmt: skip
 
 # Raised before the first byte of a request is sent, so nothing can have been bought.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -266,10 +271,24 @@ def carrier_words(body: bytes) -> tuple[str, str]:
         found = _first_error(orjson.loads(body))
     except ValueError:
         plain = body[:200].decode("utf-8", "replace").strip()
-        return "", "" if plain.startswith("<") else plain
-    code = found.get("code") or found.get("error_code") or found.get("error") or found.get("title") or ""
-    text = found.get("message") or found.get("error_description") or found.get("detail") or found.get("description")
+        return _xml_words(body) if plain.startswith(("<", "\ufeff<")) else ("", plain)
+    code = next((found[key] for key in _CODES if found.get(key)), "")
+    text = next((found[key] for key in _TEXTS if found.get(key)), None)
     return _short(code), _short(text or (found.get("title") if found.get("code") else None))
+
+
+def _xml_words(body: bytes) -> tuple[str, str]:
+    """The first code and words of an XML answer or a SOAP fault; none of a page."""
+    try:
+        root = as_xml(body)
+    except BadPayload:
+        return "", ""
+    told: dict[str, str] = {}
+    for element in root.iter():
+        told.setdefault(element.tag.lower(), (element.text or "").strip())
+    code = next((told[tag] for tag in ("code", "faultcode") if told.get(tag)), "")
+    text = next((told[tag] for tag in ("description", "faultstring", "message") if told.get(tag)), "")
+    return _short(code), _short(text)
 
 
 def _first_error(value: object) -> Mapping[str, object]:

@@ -24,7 +24,7 @@ from carriers.contract import (
     Place,
     Scan,
 )
-from carriers.errors import BadPayload, OutcomeUnknown, RateLimited, Refused, UnknownNumber
+from carriers.errors import BadPayload, OutcomeUnknown, RateLimited, Refused, Unavailable, UnknownNumber
 from carriers.reading import When, local_with_offset, meant, oldest_first, reading, when
 from carriers.reading_xml import as_xml, child_text, children
 from carriers.status import Status
@@ -214,7 +214,12 @@ class CanadaPost:
         """Raises UnknownNumber itself, because the answer "No Pin History" does not repeat the number."""
         (number,) = numbers
         path = f"/vis/track/pin/{quote(number, safe='')}/detail"
-        reply = http.get(path, headers={"Accept": _TRACK, "Accept-Language": "en-CA"})
+        try:
+            reply = http.get(path, headers={"Accept": _TRACK, "Accept-Language": "en-CA"})
+        except Unavailable as error:
+            if error.text == _THROTTLED:
+                raise RateLimited(timedelta(minutes=1), error.text, error.code) from None
+            raise
         for fault in _faults_of(reply.body):
             if fault.code == UNKNOWN:
                 raise UnknownNumber(fault.text, fault.code)

@@ -12,7 +12,7 @@ from carriers.adapters.canada_post import CARRIER, CODES
 from carriers.address import Address
 from carriers.auth import MemoryTokens
 from carriers.contract import Item, LabelOrder, Parcel, Scan, ZoneFrom
-from carriers.errors import BadCredentials, BadPayload, OutcomeUnknown, RateLimited, Refused, UnknownNumber
+from carriers.errors import BadCredentials, BadPayload, OutcomeUnknown, RateLimited, Refused, Unavailable, UnknownNumber
 from carriers.http import Http, open_client, open_http
 from carriers.status import Status
 from tests.carriers.fakes.canada_post import CREDENTIALS, PDF, FakeCanadaPost, messages, sent
@@ -96,12 +96,19 @@ def test_wrong_credentials_are_the_operators_move(post: FakeCanadaPost) -> None:
     with open_client() as client:
         wrong = {**CREDENTIALS, "password": "wrong"}
         http = open_http(CARRIER, client=client, credentials=wrong, tokens=MemoryTokens(), base=post.url)
-        with pytest.raises(BadCredentials):
+        with pytest.raises(BadCredentials, match="E002: AAA Authentication Failure"):
             CARRIER.fetch(http, [PIN])
 
 
-def test_too_many_calls_pause_a_minute(post: FakeCanadaPost, http: Http) -> None:
-    post.next_answers.append(messages(400, "Server", "Rejected by SLM Monitor"))
+def test_trouble_at_canada_post_is_tried_again(post: FakeCanadaPost, http: Http) -> None:
+    post.next_answers.append(messages(500, "9999", "Please try again later"))
+    with pytest.raises(Unavailable, match="9999: Please try again later"):
+        CARRIER.fetch(http, [PIN])
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_too_many_calls_pause_a_minute(status: int, post: FakeCanadaPost, http: Http) -> None:
+    post.next_answers.append(messages(status, "Server", "Rejected by SLM Monitor"))
     with pytest.raises(RateLimited) as caught:
         CARRIER.fetch(http, [PIN])
     assert caught.value.after == timedelta(minutes=1)

@@ -288,12 +288,20 @@ def test_any_retry_after_gives_a_bounded_pause(value: str) -> None:
         (b'{"code":"A","message":"b","data":{"message":"c"}}', ("A", "b")),
         (b'{"request_id":"1","errors":[{"error_code":"unauthorized","message":"no"}]}', ("unauthorized", "no")),
         (b'{"error":{"code":"400","errors":[{"title":"no","detail":"","code":"150002"}]}}', ("150002", "no")),
+        (b'{"errors":[{"error_code":"API_002","error_name":"Too many requests"}]}', ("API_002", "Too many requests")),
+        (b'{"httpCode":"400","errors":[{"errorCode":"E0004","errorDescription":"no"}]}', ("E0004", "no")),
+        (b'{"httpCode":"429","httpMessage":"Too Many Requests"}', ("429", "Too Many Requests")),
+        (b"<messages xmlns='u'><message><code>E002</code><description>no</description></message></messages>",
+         ("E002", "no")),
+        (b"<s:E xmlns:s='u'><s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring></s:Fault></s:E>",
+         ("s:Client", "no")),
+        (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x><code>&a;</code></x>", ("", "")),
         (b"plain words", ("", "plain words")),
         (b"<html>login</html>", ("", "")),
         (b"", ("", "")),
         (b"[]", ("", "")),
     ],
-)
+)  # fmt: skip
 def test_the_words_of_an_error_body_are_found(body: bytes, words: tuple[str, str]) -> None:
     assert carrier_words(body) == words
 

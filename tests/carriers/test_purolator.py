@@ -78,8 +78,9 @@ def test_wrong_credentials_are_the_operators_move(purolator: FakePurolator) -> N
 
 
 def test_a_fault_is_tried_again(purolator: FakePurolator, http: Http) -> None:
-    purolator.next_answers.append(Answered(envelope_of("<s:Fault/>"), 500))
-    with pytest.raises(Unavailable):
+    fault = "<s:Fault><faultcode>s:Server</faultcode><faultstring>Out of order</faultstring></s:Fault>"
+    purolator.next_answers.append(Answered(envelope_of(fault), 500))
+    with pytest.raises(Unavailable, match="Out of order"):
         CARRIER.fetch(http, [PIN])
 
 

@@ -93,7 +93,7 @@ def test_wrong_credentials_are_the_operators_move(mail: FakeRoyalMail) -> None:
 
 def test_a_plan_that_is_used_up_pauses(mail: FakeRoyalMail, http: Http) -> None:
     mail.calls_left = 0
-    with pytest.raises(RateLimited):
+    with pytest.raises(RateLimited, match="Too Many Requests"):
         CARRIER.fetch(http, [NUMBER])
 
 
