@@ -153,22 +153,21 @@ def _template(settings: Any) -> Any:
 
     app = build(settings)
     path = os.environ["BENCH_PATH"]
-    with app.db.reading() as tx:
-        ask = Ask(
-            app=app,
-            site=app.brands.all()[0],
-            tx=tx,
-            now=app.now(),
-            path={"order": path.rpartition("/")[2]},
-            query={},
-            headers={},
-            cookies={"ds_order": os.environ["BENCH_COOKIE"]},
-            body={},
-            client="127.0.0.1",
-            url_path=path,
-        )
-        ask.who = order_page.who(ask)
-        prepared: Any = order_page.run(ask)
+    ask = Ask(
+        app=app,
+        site=app.brands.all()[0],
+        unit=None,
+        now=app.now(),
+        path={"order": path.rpartition("/")[2]},
+        query={},
+        headers={},
+        cookies={"ds_order": os.environ["BENCH_COOKIE"]},
+        body={},
+        client="127.0.0.1",
+        url_path=path,
+    )
+    ask.who = order_page.who(ask)
+    prepared: Any = order_page.run(ask)
 
     async def show(request: Request) -> HTMLResponse:
         return HTMLResponse(app.renderer.page(prepared.template, prepared.values, site=ask.site, ask=ask))

@@ -39,6 +39,10 @@ class Brands:
         """Every brand, by name."""
         return sorted(self._read().by_id.values(), key=lambda brand: brand.name)
 
+    def is_fresh(self) -> bool:
+        """Whether the next question is answered without the database."""
+        return self._snapshot is not None and time.monotonic() - self._snapshot.read_at < _FRESH_SECONDS
+
     def forget(self) -> None:
         """Reads again at the next question: after this process changed a brand."""
         self._snapshot = None

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Row, bindparam, exists, func, select
+from sqlalchemy import Row, Select, bindparam, exists, select
 from sqlmodel import SQLModel
 
 from portal.db import Database
 from portal.keys import token_hash
 from portal.quick import Quick
 from portal.refusal import Refusal
-from portal.returning.rows import load_policy
-from portal.tables import HowTo, Order, OrderLine, ReturnCase, Shipment, ShipmentItem, ShopperSession
+from portal.tables import HowTo, Order, OrderLine, PolicyVersion, ReturnCase, Shipment, ShipmentItem, ShopperSession
 from portal.web.access import MAX_OPEN_ORDERS, Trust, open_tokens, shopper_of_order, strength
 from portal.web.answers import Data, Go, SignIn, View
 from portal.web.edge import Ask, page
@@ -24,7 +24,7 @@ from portal.web.pages.howto import spoken
 from portal.web.pages.lookup import mail_link_to
 from portal.web.view_frame import shop_view
 from portal.web.view_order import Page, Shelf, view
-from returns.policy import explain
+from returns.policy import BadPolicy, Policy, explain, read_policy
 
 _SHELF_SECONDS = 30.0
 
@@ -35,30 +35,44 @@ def _table(table: type[SQLModel]) -> Any:
 
 _session, _order, _line = _table(ShopperSession).c, _table(Order).c, _table(OrderLine).c
 _shipment, _packed, _case = _table(Shipment).c, _table(ShipmentItem).c, _table(ReturnCase).c
+_article, _version = _table(HowTo).c, _table(PolicyVersion).c
 
-# Tokens are bound one by one: a list would be expanded, and compiled, anew at every request.
-_TOKENS: list[Any] = [bindparam(f"token{n}") for n in range(MAX_OPEN_ORDERS)]
-_ALIVE = (
-    _session.token_hash.in_(_TOKENS),
-    _session.brand_id == bindparam("brand"),
-    _session.expires_at > bindparam("now"),
-    _order.public_id == bindparam("order"),
-)
+
+def _by_count(make: Callable[[tuple[Any, ...]], Select[Any]]) -> list[Quick]:
+    """One select for each number of tokens, fewest first: a list would be expanded, and compiled, at every request.
+
+    Nearly every browser holds one; looking for absent ones is a descent of the index each.
+    """
+    quick = []
+    for count in range(1, MAX_OPEN_ORDERS + 1):
+        tokens: list[Any] = [bindparam(f"token{n}") for n in range(count)]
+        alive = (
+            _session.token_hash.in_(tokens),
+            _session.brand_id == bindparam("brand"),
+            _session.expires_at > bindparam("now"),
+            _order.public_id == bindparam("order"),
+        )
+        quick.append(Quick(make(alive)))
+    return quick
+
+
 _ORDER_COLUMNS = (
     *("id", "public_id", "number", "ship_to", "currency", "items_minor", "discount_minor", "shipping_minor"),
     *("tax_minor", "tax_included", "total_minor", "refunded_minor", "stage", "cancelled_at", "placed_at"),
     *("promised_from", "promised_to", "payment_hint"),
 )
-_OPENED = Quick(
-    select(
-        _session.token_hash,
-        _session.trust,
-        _session.created_at,
-        exists().where(_case.order_id == _order.id).label("has_returns"),
-        *(_order[name] for name in _ORDER_COLUMNS),
+_OPENED = _by_count(
+    lambda alive: (
+        select(
+            _session.token_hash,
+            _session.trust,
+            _session.created_at,
+            exists().where(_case.order_id == _order.id).label("has_returns"),
+            *(_order[name] for name in _ORDER_COLUMNS),
+        )
+        .join_from(_table(ShopperSession), _table(Order), _order.id == _session.order_id)
+        .where(*alive)
     )
-    .join_from(_table(ShopperSession), _table(Order), _order.id == _session.order_id)
-    .where(*_ALIVE)
 )
 _SHIPMENT_COLUMNS = (
     *("id", "public_id", "carrier", "number", "status", "sub_status", "window_from", "window_to"),
@@ -69,22 +83,21 @@ _SHIPMENTS = Quick(
     .where(_shipment.order_id == bindparam("order"), _shipment.direction == "outbound")
     .order_by(_shipment.id)
 )
-_LINES = Quick(
+_LINES = Quick(  # put into their order below: a sorter costs SQLite more than the rows
     select(
-        _line.id, _line.sku, _line.title, _line.variant, _line.quantity, _line.returned_quantity, _line.tags,
-        _line.picture, _line.ships, _packed.shipment_id, _packed.quantity.label("packed"),
+        _line.position, _line.id, _line.sku, _line.title, _line.variant, _line.quantity, _line.returned_quantity,
+        _line.tags, _line.picture, _line.ships, _packed.shipment_id, _packed.quantity.label("packed"),
     )
     .outerjoin_from(_table(OrderLine), _table(ShipmentItem), _packed.order_line_id == _line.id)
     .where(_line.order_id == bindparam("order"))
-    .order_by(_line.position, _line.id)
 )  # fmt: skip
 _RETURNS = Quick(
     select(_case.public_id, _case.rma, _case.status, _case.deadline)
     .where(_case.order_id == bindparam("order"), _case.status != "draft")
     .order_by(_case.id.desc())
 )
-_ONE_SHIPMENT = Quick(
-    select(
+_ONE_SHIPMENT = _by_count(
+    lambda alive: select(
         _session.trust, _session.created_at, _session.token_hash,
         _shipment.public_id, _shipment.carrier, _shipment.number, _shipment.status,
         _shipment.sub_status, _shipment.window_from, _shipment.window_to, _shipment.delivered_at, _shipment.delay,
@@ -93,8 +106,20 @@ _ONE_SHIPMENT = Quick(
     .select_from(_table(ShopperSession))
     .join(_table(Order), _order.id == _session.order_id)
     .join(_table(Shipment), _shipment.order_id == _order.id)
-    .where(*_ALIVE, _shipment.public_id == bindparam("shipment"), _shipment.direction == "outbound")
+    .where(*alive, _shipment.public_id == bindparam("shipment"), _shipment.direction == "outbound")
 )  # fmt: skip
+_ARTICLES = Quick(
+    select(
+        _article.id, _article.locale, _article.position, _article.slug, _article.title, _article.summary,
+        _article.minutes, _article.skus, _article.tags,
+    ).where(_article.brand_id == bindparam("brand"))
+)  # fmt: skip
+_POLICIES = Quick(
+    select(_version.version, _version.body)
+    .where(_version.brand_id == bindparam("brand"))
+    .order_by(_version.version.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +132,7 @@ class Opened:
 
 def reader_of_order(ask: Ask) -> Opened:
     """As access.shopper_of_order, for pages that only look: columns instead of rows, session and order in one read."""
-    found = _OPENED.rows(ask.app.db, _keys(ask))
+    found = _rows(ask, _OPENED)
     if not found:
         raise SignIn("/?expired=1")
     row = max(found, key=strength)
@@ -133,8 +158,7 @@ def mail_link(ask: Ask) -> Go:
 
 def reader_of_shipment(ask: Ask) -> Row[Any]:
     """The shipment in the path, for the session that opened its order; not found for everybody else."""
-    keys = {**_keys(ask), "shipment": ask.path["shipment"]}
-    found = _ONE_SHIPMENT.rows(ask.app.db, keys)
+    found = _rows(ask, _ONE_SHIPMENT, shipment=ask.path["shipment"])
     if not found:
         raise Refusal("not_found", 404)
     row: Row[Any] = max(found, key=strength)
@@ -170,7 +194,7 @@ def read_page(ask: Ask, order: Any) -> Page:
     shipments = _SHIPMENTS.rows(db, key)
     lines: dict[int, Any] = {}
     packed: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for line in _LINES.rows(db, key):
+    for line in sorted(_LINES.rows(db, key), key=lambda line: (line.position, line.id)):
         lines.setdefault(line.id, line)
         if line.shipment_id is not None:
             packed[line.shipment_id].append((line.id, line.packed))
@@ -193,25 +217,43 @@ def shelf_of(ask: Ask) -> Shelf:
 
 
 def _read_shelf(ask: Ask) -> Shelf:
-    articles = _table(HowTo).c
-    columns = (articles.slug, articles.title, articles.summary, articles.minutes, articles.skus, articles.tags)
-    mine = select(*columns).where(articles.brand_id == ask.brand.id, articles.locale.in_(spoken(ask.brand)))
+    key = {"brand": ask.brand.id}
+    languages = spoken(ask.brand)
+    mine = [row for row in _ARTICLES.rows(ask.app.db, key) if row.locale in languages]
     # A regional article after the general one of the same name, so that it takes its place.
-    rows = ask.tx.connection().execute(mine.order_by(func.length(articles.locale), articles.position, articles.id))
-    by_slug = {row["slug"]: row for row in rows.mappings()}
-    howtos = tuple({**row, "skus": frozenset(row["skus"]), "tags": frozenset(row["tags"])} for row in by_slug.values())
-    policy, _ = load_policy(ask.tx, ask.brand)
-    days = [clause.facts["days"] for clause in explain(policy) if clause.code == "window_days"]
+    by_slug = {row.slug: row for row in sorted(mine, key=lambda row: (len(row.locale), row.position, row.id))}
+    howtos = tuple(
+        {
+            "slug": row.slug,
+            "title": row.title,
+            "summary": row.summary,
+            "minutes": row.minutes,
+            "skus": frozenset(row.skus),
+            "tags": frozenset(row.tags),
+        }
+        for row in by_slug.values()
+    )
+    days = [clause.facts["days"] for clause in explain(_policy(ask)) if clause.code == "window_days"]
     return Shelf(howtos, int(days[0]) if days else None)
 
 
-def _keys(ask: Ask) -> dict[str, Any]:
+def _policy(ask: Ask) -> Policy | None:
+    """As portal.returning.rows.load_policy, without a session."""
+    newest = _POLICIES.rows(ask.app.db, {"brand": ask.brand.id})
+    try:
+        return read_policy(newest[0].body) if newest else None
+    except BadPolicy:
+        return None
+
+
+def _rows(ask: Ask, by_count: list[Quick], **also: str) -> list[Any]:
+    """What this browser's tokens open; refused without any."""
     tokens = open_tokens(ask)
     if not tokens:
         raise Refusal("not_found", 404) if ask.url_path.startswith("/api/") else SignIn("/?expired=1")
-    hashes = [token_hash(token) for token in tokens] + [""] * (MAX_OPEN_ORDERS - len(tokens))
-    named = {f"token{n}": value for n, value in enumerate(hashes)}
-    return {**named, "brand": ask.brand.id, "now": ask.now, "order": ask.path["order"]}
+    hashes = {f"token{n}": token_hash(token) for n, token in enumerate(tokens)}
+    values = {**hashes, "brand": ask.brand.id, "now": ask.now, "order": ask.path["order"], **also}
+    return by_count[len(tokens) - 1].rows(ask.app.db, values)
 
 
 def _iso(value: Any) -> str | None:
