@@ -1,4 +1,4 @@
-"""USPS: tracking by number (Tracking v3) and pushes for a mailer ID, return labels with a code for the counter.
+"""USPS: tracking by number (Tracking v3), pushes for a mailer ID, return labels with a code for the counter.
 
 Answers of the Web Tools API, which USPS retired in January 2026, are still read: shops keep them in their archives.
 """
@@ -6,19 +6,25 @@ Answers of the Web Tools API, which USPS retired in January 2026, are still read
 from __future__ import annotations
 
 import html
+import math
 import re
+from base64 import b64decode
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from email import message_from_bytes
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+from uuid import UUID
 from xml.etree import ElementTree as ET
 
 import httpx
 import orjson
 
+from carriers.address import Address, fitted_lines
+from carriers.amounts import to_minor, to_text
 from carriers.auth import ClientCredentials, Tokens
 from carriers.contract import (
     About,
@@ -30,6 +36,9 @@ from carriers.contract import (
     Field,
     Greeting,
     Hook,
+    Item,
+    Label,
+    LabelOrder,
     Parcel,
     Place,
     Scan,
@@ -37,6 +46,7 @@ from carriers.contract import (
     Wanted,
     ZoneFrom,
 )
+from carriers.download import format_of
 from carriers.errors import BadCredentials, BadPayload, BadSignature, Refused, UnknownNumber
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
@@ -242,6 +252,7 @@ ABOUT = About(
     ),
     assumed=(
         "The codes of scan events: the table of Publication 199 reached us through clients and recorded answers.",
+        "Five calls a minute beside the sixty an hour: one client reports it.",
         "All about pushes (subscription, handshake, X-HMAC): clients agree on it, USPS shows it to customers alone.",
         "A subscription that had nothing to push for 30 days is dropped; it is renewed after 25.",
     ),
@@ -356,6 +367,28 @@ class Usps:
             ref = text(as_object(reply.body)["subscriptionId"])
         return [Subscribed("", ref, datetime.now(UTC) + SUBSCRIPTION_LIFE)]
 
+    def buy_label(self, http: Http, order: LabelOrder) -> Label:
+        """The same `order.key` with the same order gives the same label and no second charge: USPS knows the key."""
+        reply = http.post(
+            "/labels/v3/return-label",
+            json=_label_body(http, order),
+            headers={"Accept": VENDOR_JSON, "X-Idempotency-Key": _idempotency_key(order.key)},
+            buys=True,
+        )
+        return self.parse_label(granted(reply, "USPS").body)
+
+    def void_label(self, http: Http, label_ref: str) -> None:
+        raise Refused("USPS does not cancel return labels; an unused one costs nothing and is thrown away", "160187")
+
+    def parse_label(self, body: bytes) -> Label:
+        """One JSON, as we ask for it, or the parts that USPS sends otherwise; pictures are base64 in both."""
+        with reading("usps label"):
+            answer = _parts(body) if _PARTS.match(body) else as_object(body)
+            if answer.get("error"):
+                fault = _faults(answer)[0]
+                raise Refused(fault.text, fault.code)
+            return _label(answer)
+
     def unsubscribe(self, http: Http, ref: str) -> None:
         """USPS deletes only what is named with its present ETag; a second try covers a change between the two calls."""
         path = f"{SUBSCRIPTIONS}/{quote(ref, safe='')}"
@@ -420,6 +453,147 @@ class _Paid(httpx.Auth):
         if not token or not token.isascii() or " " in token:
             raise BadPayload("usps payment authorization: not usable in a header")
         return token, PAYMENT_LIFE
+
+
+def _idempotency_key(key: str) -> str:
+    """USPS wants a random UUID, and we the same one for every try: one made of our key by a hash is both."""
+    return str(UUID(bytes=sha256(key.encode()).digest()[:16], version=4))
+
+
+def _label_body(http: Http, order: LabelOrder) -> dict[str, Any]:
+    """Addresses as printed: from the customer, to the warehouse."""
+    qr = http.credentials.get("qr") == "yes"
+    image = {"imageType": QR_IMAGE, "includeLabelBrokerPDF": True} if qr else {"imageType": "PDF"}
+    return {
+        "imageInfo": {**image, "labelType": "4X6LABEL", "receiptOption": "NONE"},
+        "fromAddress": _address(order.customer),
+        "toAddress": _address(order.warehouse),
+        "packageDescription": {
+            "mailClass": order.service or RETURN_CLASS,
+            "rateIndicator": "SP",
+            "processingCategory": "MACHINABLE",
+            "weightUOM": "lb",
+            "weight": _pounds(order.grams),
+            "dimensionsUOM": "in",
+            **_box(http.credentials.get("box", "")),
+            "customerReference": [{"referenceNumber": order.rma[:30], "printReferenceNumber": True}],
+        },
+        **({"customsForm": _customs(order)} if _wants_customs(order) else {}),
+    }
+
+
+def _address(address: Address) -> dict[str, str]:
+    """Raises Refused for what USPS would not take, or would take cut short."""
+    zip_code, _, plus4 = address.postcode.replace(" ", "-").partition("-")
+    if address.country != "US" or not re.fullmatch("[0-9]{5}", zip_code):
+        raise Refused("USPS return labels are domestic: from and to an address in the United States with a ZIP code")
+    try:
+        street, *more = fitted_lines(address.lines, width=50, most=2)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    first, _, last = address.name.rpartition(" ")
+    named = {"firstName": first[:50], "lastName": last[:50]} if first else {}
+    firm = address.company or ("" if first else address.name)
+    return {
+        **named,
+        **({"firm": firm[:50]} if firm else {}),
+        "streetAddress": street,
+        **({"secondaryAddress": more[0]} if more else {}),
+        "city": address.city[:28],
+        "state": address.region.removeprefix("US-"),
+        "ZIPCode": zip_code,
+        **({"ZIPPlus4": plus4} if re.fullmatch("[0-9]{4}", plus4) else {}),
+    }
+
+
+def _pounds(grams: int) -> float:
+    """In hundredths of a pound, rounded up: a parcel declared too light is charged again on the way."""
+    return math.ceil(Decimal(max(grams, 1)) / POUND_GRAMS * 100) / 100
+
+
+def _box(size: str) -> dict[str, Any]:
+    found = _BOX.fullmatch(size or "12x9x4")
+    if not found:
+        raise BadCredentials("the usual box is not of the form 12x9x4, in inches")
+    return {name: float(found[i]) for i, name in enumerate(("length", "width", "height"), 1)}
+
+
+def _wants_customs(order: LabelOrder) -> bool:
+    return not CUSTOMS_STATES.isdisjoint(a.region.removeprefix("US-") for a in (order.customer, order.warehouse))
+
+
+def _customs(order: LabelOrder) -> dict[str, Any]:
+    if not order.items or any(item.currency != "USD" for item in order.items):
+        raise Refused("USPS wants what is in this parcel for customs, with its value in US dollars")
+    pieces = sum(item.quantity for item in order.items)
+    return {
+        "customsContentType": "RETURNED_GOODS",
+        "AESITN": "NOEEI 30.37(a)",
+        "invoiceNumber": order.rma[:15],
+        "contents": [_customs_item(item, order.grams * item.quantity // pieces) for item in order.items],
+    }
+
+
+def _customs_item(item: Item, grams: int) -> dict[str, Any]:
+    return {
+        "itemDescription": item.description[:30],
+        "itemQuantity": item.quantity,
+        "itemTotalValue": float(to_text(item.unit_price_minor * item.quantity, "USD")),
+        "weightUOM": "lb",
+        "itemTotalWeight": _pounds(item.grams * item.quantity or grams),
+        **({"HSTariffNumber": item.hs_code[:14]} if item.hs_code else {}),
+        **({"countryofOrigin": item.origin_country} if item.origin_country else {}),
+    }
+
+
+def _parts(body: bytes) -> dict[str, Any]:
+    """The parts of a multipart answer as one object: JSON read, pictures as the base64 text that they are."""
+    message = message_from_bytes(b"Content-Type: multipart/mixed; boundary=" + _boundary(body) + b"\r\n\r\n" + body)
+    answer: dict[str, Any] = {}
+    for part in message.walk():
+        name = part.get_param("name", header="content-disposition")
+        raw = part.get_payload()  # as it stands: USPS names encodings that it does not use
+        if isinstance(name, str) and isinstance(raw, str):
+            answer[name] = as_json(raw.encode()) if part.get_content_type() == "application/json" else raw.strip()
+    return answer
+
+
+def _boundary(body: bytes) -> bytes:
+    """Quoted, because it may hold what a header would read as its end."""
+    line = body.lstrip().split(b"\n", 1)[0].strip().removeprefix(b"--")
+    return b'"' + line + b'"'
+
+
+def _label(answer: Mapping[str, Any]) -> Label:
+    """Of a return alone, or of a return that was made together with its way out."""
+    told = some(answer.get("returnLabelMetadata")) or some(answer.get("labelMetadata")) or answer
+    picture = answer.get("returnLabelImage") or answer.get("labelImage")
+    qr = _picture(answer.get("labelBrokerQR"))
+    code = text(told.get("labelBrokerID"))
+    body = _picture(picture)
+    if code and not qr and format_of(body) == "png":  # asked for without the label, the code takes its place
+        qr, body = body, b""
+    if not qr and not format_of(body):
+        raise ValueError("no label in a format that we know")
+    number, postage = text(told["trackingNumber"]), told.get("postage")
+    if not number:
+        raise ValueError("a label without a tracking number")
+    return Label(
+        ref=number,
+        number=number,
+        body=body,
+        format=format_of(body) or "none",
+        cost_minor=None if postage is None else to_minor(f"{Decimal(str(postage)):.2f}", "USD"),
+        currency="USD",
+        qr=qr,
+        routing=text(told.get("routingInformation")),
+        counter_code=code,
+        size="4x6",
+    )
+
+
+def _picture(coded: object) -> bytes:
+    return b64decode("".join(coded.split()), validate=True) if isinstance(coded, str) else b""
 
 
 def _raise_unknown(reply: Reply) -> None:

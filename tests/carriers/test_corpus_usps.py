@@ -134,6 +134,20 @@ def test_the_four_numbers_of_a_batch_are_told_apart() -> None:
     assert [(fault.number, fault.text) for fault in answer.errors] == [("CJ422417033US", "Duplicate")]
 
 
+@pytest.mark.parametrize(
+    ("case", "number", "postage"),
+    [
+        ("karrio-return_shipment-parse_return_shipment_response", "9234690361980900000999", None),
+        ("karrio-shipment-parse_shipment_response", "9234690361980900000142", 1876),
+    ],
+)
+def test_the_labels_of_the_corpus_are_read(case: str, number: str, postage: int | None) -> None:
+    """Of a label and its return in one answer the return counts; the other comes in parts, as USPS sends by default."""
+    label = CARRIER.parse_label(CASES[case].body)
+    assert (label.number, label.format, label.cost_minor) == (number, "pdf", postage)
+    assert label.body.startswith(b"%PDF")
+
+
 def test_every_code_is_mapped_or_left_out_with_its_reason() -> None:
     """The lists of the corpus are those of clients: words in any case, and event codes without leading zeros."""
     about = CARRIER.about

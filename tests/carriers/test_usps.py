@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from carriers.adapters.usps import CARRIER, EVENTS
+from carriers.address import Address
 from carriers.auth import MemoryTokens
-from carriers.contract import Hook, Parcel, Scan, Wanted, ZoneFrom
-from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited, Refused, UnknownNumber
+from carriers.contract import Hook, Item, LabelOrder, Parcel, Scan, Wanted, ZoneFrom
+from carriers.errors import (
+    BadCredentials,
+    BadPayload,
+    BadSignature,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+    UnknownNumber,
+)
 from carriers.http import Http, open_client, open_http
 from carriers.status import Status
 from tests.carriers.fakes.server import Answered
-from tests.carriers.fakes.usps import CREDENTIALS, FakeUsps, errors, signed
+from tests.carriers.fakes.usps import CREDENTIALS, LABEL, QR, FakeUsps, errors, multipart, signed
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NUMBER = "9400100000000000000011"
@@ -364,6 +375,161 @@ def test_unsubscribing_names_the_version_it_saw_and_tries_once_more(usps: FakeUs
     CARRIER.unsubscribe(http, made.ref)
     assert not usps.subscriptions
     CARRIER.unsubscribe(http, made.ref)  # gone already, and no error
+
+
+ADA = Address("Ada Byron Lovelace", ("12 Analytical Way", "Flat 3"), "Reno", "89501-1234", "US", region="NV")
+WAREHOUSE = Address("Returns", ("1 Dock Road",), "Cedar Rapids", "52404", "US", region="IA", company="Juniper Ltd")
+SHOES = Item("Canvas shoes", 2, 3950, "USD", sku="S-1", origin_country="PT", hs_code="640419")
+
+
+def order(key: str = "case-1", **changed: Any) -> LabelOrder:
+    given = {"key": key, "customer": ADA, "warehouse": WAREHOUSE, "grams": 1000, "items": (SHOES,), "rma": "R-1001"}
+    return LabelOrder(**{**given, **changed})
+
+
+def test_the_label_goes_from_the_customer_to_the_warehouse(usps: FakeUsps, http: Http) -> None:
+    label = CARRIER.buy_label(http, order())
+    (call,) = usps.calls("/labels")
+    asked = call.json()
+    assert asked["fromAddress"] == {
+        "firstName": "Ada Byron",
+        "lastName": "Lovelace",
+        "streetAddress": "12 Analytical Way",
+        "secondaryAddress": "Flat 3",
+        "city": "Reno",
+        "state": "NV",
+        "ZIPCode": "89501",
+        "ZIPPlus4": "1234",
+    }
+    assert (asked["toAddress"]["firm"], asked["toAddress"]["ZIPCode"]) == ("Juniper Ltd", "52404")
+    assert asked["packageDescription"]["weight"] == 2.21
+    assert asked["packageDescription"]["mailClass"] == "USPS_GROUND_ADVANTAGE_RETURN_SERVICE"
+    assert (label.body, label.format, label.size) == (LABEL, "pdf", "4x6")
+    assert (label.cost_minor, label.currency, label.routing) == (875, "USD", "42052404")
+    assert label.qr == b""
+    assert label.voidable_until is None
+    assert call.headers["accept"] == "application/vnd.usps.labels+json"
+
+
+def test_the_same_order_twice_is_one_label(usps: FakeUsps, http: Http) -> None:
+    first, second = (CARRIER.buy_label(http, order()) for _ in range(2))
+    assert first == second
+    assert len(usps.labels) == 1
+    other = CARRIER.buy_label(http, order("case-2"))
+    assert other.number != first.number
+
+
+def test_the_key_of_an_order_is_a_random_looking_uuid_and_always_the_same(usps: FakeUsps, http: Http) -> None:
+    for _ in range(2):
+        CARRIER.buy_label(http, order())
+    keys = {call.headers["x-idempotency-key"] for call in usps.calls("/labels")}
+    assert [UUID(key).version for key in keys] == [4]
+
+
+def test_an_answer_that_was_lost_may_have_been_a_purchase(usps: FakeUsps, http: Http) -> None:
+    CARRIER.buy_label(http, order())
+    usps.next_answers = [Answered({}, 503)]
+    with pytest.raises(OutcomeUnknown):
+        CARRIER.buy_label(http, order("case-2"))
+
+
+def test_the_payment_is_authorized_once_for_many_labels_and_again_when_it_is_refused(
+    usps: FakeUsps, http: Http
+) -> None:
+    for n in range(3):
+        CARRIER.buy_label(http, order(f"case-{n}"))
+    assert usps.payments_issued == 1
+    usps.expire_payments()
+    CARRIER.buy_label(http, order("case-9"))
+    assert usps.payments_issued == 2
+    poll(http)
+    assert "x-payment-authorization-token" not in usps.calls("/tracking")[0].headers
+
+
+def test_a_code_for_the_counter_comes_with_the_label(usps: FakeUsps) -> None:
+    with open_client() as client:
+        credentials = {**CREDENTIALS, "qr": "yes"}
+        http = open_http(CARRIER, client=client, credentials=credentials, tokens=MemoryTokens(), base=usps.url)
+        label = CARRIER.buy_label(http, order())
+    assert usps.calls("/labels")[0].json()["imageInfo"] == {
+        "imageType": "LABEL_BROKER",
+        "includeLabelBrokerPDF": True,
+        "labelType": "4X6LABEL",
+        "receiptOption": "NONE",
+    }
+    assert (label.body, label.format, label.qr, label.counter_code) == (LABEL, "pdf", QR, "RLB0000001")
+
+
+def test_a_refused_label_keeps_the_words_of_usps(http: Http) -> None:
+    with pytest.raises(Refused, match="must not exceed 70 pounds") as raised:
+        CARRIER.buy_label(http, order(grams=40_000))
+    assert raised.value.code == "160013"
+
+
+def test_what_usps_would_not_take_or_print_is_refused_before_it_is_bought(usps: FakeUsps, http: Http) -> None:
+    abroad = replace(ADA, country="CA", postcode="K1A 0B1")
+    long = replace(ADA, lines=("word " * 30,))
+    for customer, words in ((abroad, "domestic"), (replace(ADA, postcode=""), "ZIP"), (long, "does not fit")):
+        with pytest.raises(Refused, match=words):
+            CARRIER.buy_label(http, order(customer=customer))
+    assert not usps.calls("/labels")
+
+
+def test_military_mail_and_territories_carry_a_customs_form(usps: FakeUsps, http: Http) -> None:
+    soldier = replace(ADA, city="APO", region="AE", postcode="09012")
+    CARRIER.buy_label(http, order(customer=soldier))
+    form = usps.calls("/labels")[0].json()["customsForm"]
+    assert form["customsContentType"] == "RETURNED_GOODS"
+    assert form["contents"] == [
+        {
+            "itemDescription": "Canvas shoes",
+            "itemQuantity": 2,
+            "itemTotalValue": 79.0,
+            "weightUOM": "lb",
+            "itemTotalWeight": 2.21,
+            "HSTariffNumber": "640419",
+            "countryofOrigin": "PT",
+        }
+    ]
+    with pytest.raises(Refused, match="US dollars"):
+        CARRIER.buy_label(http, order(customer=soldier, items=(replace(SHOES, currency="EUR"),)))
+
+
+def test_a_missing_account_is_named_before_anything_is_bought(usps: FakeUsps) -> None:
+    with open_client() as client:
+        credentials = {**CREDENTIALS, "account": ""}
+        http = open_http(CARRIER, client=client, credentials=credentials, tokens=MemoryTokens(), base=usps.url)
+        with pytest.raises(BadCredentials, match="Payment account number"):
+            CARRIER.buy_label(http, order())
+
+
+def test_a_return_label_is_never_voided_and_the_reason_is_given(usps: FakeUsps, http: Http) -> None:
+    with pytest.raises(Refused, match="does not cancel return labels"):
+        CARRIER.void_label(http, "9202000000000000000000")
+    assert not usps.requests
+
+
+def test_the_parts_that_usps_sends_by_default_are_the_same_label() -> None:
+    metadata = json.dumps({"trackingNumber": "92020000", "postage": 8.75, "labelBrokerID": "RLB1"})
+    pictures = [("returnLabelImage", LABEL), ("labelBrokerQR", QR)]
+    coded = [(name, "application/pdf", b64encode(raw).decode()) for name, raw in pictures]
+    label = CARRIER.parse_label(multipart([("returnLabelMetadata", "application/json", metadata), *coded]))
+    assert (label.number, label.body, label.qr, label.counter_code) == ("92020000", LABEL, QR, "RLB1")
+
+
+def test_a_code_alone_stands_in_the_place_of_the_label() -> None:
+    told = {"trackingNumber": "92020000", "labelBrokerID": "RLB1", "returnLabelImage": b64encode(QR).decode()}
+    label = CARRIER.parse_label(json.dumps(told).encode())
+    assert (label.body, label.format, label.qr) == (b"", "none", QR)
+
+
+def test_a_label_answer_is_refused_or_not_understood_for_what_it_is() -> None:
+    with pytest.raises(Refused, match="no such") as raised:
+        CARRIER.parse_label(errors(400, "160190", "no such").raw())
+    assert raised.value.code == "160190"
+    for body in (b"{}", b'{"trackingNumber": "92"}', b"--part\r\nContent-Type: x\r\n\r\n", b"<a/>", b"[]"):
+        with pytest.raises(BadPayload):
+            CARRIER.parse_label(body)
 
 
 def test_every_mapped_event_is_a_word_of_the_vocabulary() -> None:
