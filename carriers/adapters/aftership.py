@@ -25,7 +25,7 @@ from carriers.contract import (
     Trust,
     Wanted,
 )
-from carriers.errors import BadPayload, Refused
+from carriers.errors import BadPayload
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
     SURPRISES,
@@ -228,11 +228,15 @@ class AfterShip:
             return Answer((_parcel(some(event["msg"])),))
 
     def subscribe(self, http: Http, wanted: Wanted) -> Sequence[Subscribed]:
-        """Creates trackings; the account's webhook address is set at AfterShip. `ref` is the tracking's id."""
+        """Creates trackings; the account's webhook address is set at AfterShip.
+
+        There is no `ref`: AfterShip stops by itself when a parcel has arrived, and ending one before would delete it
+        from the shop's AfterShip account.
+        """
         return [_subscribed(http, number) for number in wanted.numbers]
 
     def unsubscribe(self, http: Http, ref: str) -> None:
-        """AfterShip forgets the tracking, and with it what it knew of the parcel."""
+        """Deletes the tracking with this id at AfterShip, with all that was known of the parcel."""
         reply = http.delete(f"{_trackings()}/{quote(ref, safe='')}")
         if reply.status >= 400 and carrier_words(reply.body)[0] != MISSING:
             granted(reply, "AfterShip")
@@ -279,16 +283,10 @@ def _numbers(listed: Fetched) -> set[str]:
 
 def _subscribed(http: Http, number: str) -> Subscribed:
     made = _created(http, number)
-    if not _is_there(made):
-        code, words = carrier_words(made.body)
-        return Subscribed(number, refused=f"{code}: {words}" if code else words or f"AfterShip answered {made.status}")
-    if made.status >= 400:
-        made = _listed(http, [number])
-    with reading("aftership tracking"):
-        found = _entries(as_object(made.body))
-        if not found:
-            raise Refused("AfterShip says that the tracking exists, and does not list it", EXISTS)
-        return Subscribed(number, ref=text(found[0]["id"]))
+    if _is_there(made):
+        return Subscribed(number)
+    code, words = carrier_words(made.body)
+    return Subscribed(number, refused=f"{code}: {words}" if code else words or f"AfterShip answered {made.status}")
 
 
 def _entries(answer: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

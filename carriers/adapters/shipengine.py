@@ -173,6 +173,7 @@ TOLERANCE: Final = timedelta(minutes=5)
 JWKS_URL: Final = "https://api.shipengine.com/jwks"
 LONGEST_REFERENCE: Final = 46  # of 50, which leaves room for the count of labels given back before
 MOST_LABELS: Final = 9  # of one order, all but the last of them given back
+_PEM: Final = re.compile(r"-----BEGIN PUBLIC KEY-----(.+?)-----END PUBLIC KEY-----", re.DOTALL)
 _DATA_URI: Final = re.compile(r"data:[^,]{0,100};base64,(.+)", re.DOTALL)
 _OVER: Final = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
 _OTHER_BODIES: Final = {"label_id": "the answer to buying a label", "approved": "the answer to a void"}
@@ -460,11 +461,13 @@ def _estimate(value: object) -> Estimate | None:
 @lru_cache(maxsize=64)
 def _keys(secret: str) -> Mapping[str, RSAPublicKey]:
     """Key id -> public key; a PEM is the one key, without id. Raises BadSignature where there is none in it."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     if not secret:
         raise BadSignature("no webhook secret is set")
     try:
         return {"": _pem_key(secret)} if secret.startswith("-----BEGIN") else _jwks(secret)
-    except (BadPayload, *SURPRISES):
+    except (BadPayload, UnsupportedAlgorithm, *SURPRISES):
         raise BadSignature(f"the public keys cannot be read; paste what {JWKS_URL} shows") from None
 
 
@@ -486,9 +489,10 @@ def _number(coded: str) -> int:
 
 def _pem_key(secret: str) -> RSAPublicKey:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-    key = load_pem_public_key(secret.encode())
+    (coded,) = _PEM.findall(secret)  # by hand, because a form may have lost the line breaks
+    key = load_der_public_key(b64decode("".join(coded.split()), validate=True))
     if not isinstance(key, RSAPublicKey):
         raise TypeError("not an RSA key")
     return key

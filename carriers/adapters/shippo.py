@@ -106,6 +106,7 @@ TOLERANCE: Final = timedelta(minutes=5)
 RECENT: Final = 100
 MAX_HOOK_URL: Final = 199
 
+_IN_THE_MAKING: Final = ("QUEUED", "WAITING")
 _SIGNATURE: Final = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-fA-F]{64})")
 _SIZE: Final = re.compile(r"([0-9]{1,3}) ?[xX] ?([0-9]{1,3}) ?[xX] ?([0-9]{1,3})")
 _FORMATS: Final = {"PDF": "pdf", "PNG": "png", "ZPL": "zpl"}
@@ -401,9 +402,8 @@ def _bought(http: Http, key: str) -> Mapping[str, Any] | None:
     if reply.status >= 400:
         raise _refusal(reply)
     with reading("shippo transactions"):
-        standing = {"SUCCESS", "QUEUED", "WAITING"}
         found = (t for t in each(as_object(reply.body)["results"]) if t.get("metadata") == key)
-        return next((t for t in found if t.get("status") in standing), None)
+        return next((t for t in found if t.get("status") in {"SUCCESS", *_IN_THE_MAKING}), None)
 
 
 def _rate(shipment: Mapping[str, Any], service: str) -> Mapping[str, Any]:
@@ -431,6 +431,8 @@ def _names(rate: Mapping[str, Any]) -> tuple[str, str, str]:
 def _label(http: Http, bought: Mapping[str, Any], rate: Mapping[str, Any] | None) -> Label:
     with reading("shippo label"):
         named = bought.get("rate")
+        if (state := text(bought["status"])) in _IN_THE_MAKING:
+            raise OutcomeUnknown("Shippo is still making this label", state)
         if rate is None:
             rate = some(named) if isinstance(named, dict) else _rate_named(http, text(named))
         label = _described(bought, rate)
@@ -451,7 +453,7 @@ def _picture(http: Http, url: str) -> bytes:
         picture = document(http, url, "shippo QR code") if url else b""
     except CarrierError:
         return b""
-    return picture if format_of(picture) == "png" else b""
+    return picture if format_of(picture) in {"png", "pdf"} else b""
 
 
 def _rate_named(http: Http, ref: str) -> Mapping[str, Any]:
@@ -460,10 +462,8 @@ def _rate_named(http: Http, ref: str) -> Mapping[str, Any]:
 
 
 def _described(bought: Mapping[str, Any], rate: Mapping[str, Any]) -> Label:
-    """The label without its documents. Raises Refused where Shippo says ERROR, OutcomeUnknown while it is made."""
+    """The label without its documents. Raises Refused where there is none, or none yet."""
     state = text(bought["status"])
-    if state in {"QUEUED", "WAITING"}:
-        raise OutcomeUnknown("Shippo is still making this label", state)
     if state != "SUCCESS":
         words = "; ".join(filter(None, (text(m.get("text")) for m in each(bought.get("messages")))))
         raise Refused(words or f"Shippo answers the purchase with {state}", state)

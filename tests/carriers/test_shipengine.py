@@ -450,6 +450,7 @@ def test_a_new_key_of_theirs_asks_for_the_new_set() -> None:
 
 def test_a_pem_is_one_key_whatever_its_id() -> None:
     check(signed(BODY, "theirs", STAMP, "kid-9"), pem("theirs"))
+    check(signed(BODY, "theirs", STAMP), pem("theirs").replace("\n", " "))  # as a form of one line hands it over
     with pytest.raises(BadSignature):
         check(signed(BODY, "theirs", STAMP), pem("others"))
 

@@ -276,7 +276,7 @@ def test_an_answer_to_a_purchase_can_be_read_alone(shippo: FakeShippo, http: Htt
     [
         ({"detail": "Not found."}, Refused),
         ({"status": "ERROR", "messages": [], "tracking_number": ""}, Refused),
-        ({"status": "QUEUED", "tracking_number": ""}, OutcomeUnknown),
+        ({"status": "QUEUED", "tracking_number": ""}, Refused),
         ({"hello": 1}, BadPayload),
         ({"status": "SUCCESS", "tracking_number": "1"}, BadPayload),
     ],

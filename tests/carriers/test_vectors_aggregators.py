@@ -1,0 +1,57 @@
+"""Signatures that nobody here made: the optional vectors beside the corpus, for the aggregators that sign."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from carriers.contract import Carrier, Hook, Hooked
+from carriers.errors import BadSignature
+from carriers.registry import all_carriers
+from tests.carriers.corpus import ROOT
+
+FILE = ROOT.parent / "reference" / "signatures.json"
+SENDERS = {
+    "shippo-computed": "shippo",
+    "shipengine-computed": "shipengine",
+    "aftership-computed": "aftership",
+    "17track-computed": "seventeentrack",
+}
+
+pytestmark = [pytest.mark.corpus, pytest.mark.skipif(not FILE.is_file(), reason=f"no signature vectors at {FILE}")]
+
+
+def vector(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(v for v in json.loads(FILE.read_bytes())["vectors"] if v["id"] == name)
+    return found
+
+
+def hooked(name: str) -> Hooked:
+    carrier: Carrier = all_carriers()[SENDERS[name]]
+    assert isinstance(carrier, Hooked)
+    return carrier
+
+
+def secret_of(given: dict[str, Any]) -> str:
+    return json.dumps(given["jwks"]) if "jwks" in given else str(given["key_text"])
+
+
+def sent_at(given: dict[str, Any]) -> datetime:
+    stamp = given["headers"].get("x-shipengine-timestamp")
+    return datetime.fromisoformat(stamp) if stamp else datetime.fromtimestamp(given.get("verify_at_unix", 0), UTC)
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_the_true_signature_opens_and_one_changed_byte_does_not(name: str) -> None:
+    given = vector(name)
+    body, secret = base64.b64decode(given["body_b64"]), secret_of(given)
+    headers = {header.lower(): value for header, value in given["headers"].items()}
+    hooked(name).verify(Hook(body, headers), secret, sent_at(given))
+    wrong = [(body + b" ", secret), (body.replace(b"a", b"b", 1), secret), (body, secret.replace("a", "b", 1) + "x")]
+    for changed, key in wrong:
+        with pytest.raises(BadSignature):
+            hooked(name).verify(Hook(changed, headers), key, sent_at(given))
