@@ -106,6 +106,7 @@ BATCH: Final = 40
 _OVER: Final = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
 _OTHER_BODIES: Final = {
     "Json": "an answer of 17TRACK's site for buyers, not of its API",
+    "Code": "an answer of 17TRACK's site for buyers, not of its API",
     "FTrackNo": "an answer of 17TRACK's site for buyers, not of its API",
     "ret": "an answer of version 1 of the API",
 }

@@ -369,7 +369,7 @@ def _asked(http: Http, number: str) -> dict[str, str]:
 
 
 def _fault(error: Mapping[str, Any]) -> Fault:
-    return Fault(None, text(error["error_code"]), text(error.get("message")))
+    return Fault(None, text(error.get("error_code")) or text(error.get("error_type")), text(error["message"]))
 
 
 def _track(track: Mapping[str, Any]) -> Answer:

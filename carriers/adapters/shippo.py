@@ -36,7 +36,7 @@ from carriers.contract import (
 from carriers.download import document, format_of
 from carriers.errors import BadPayload, BadSignature, CarrierError, OutcomeUnknown, Refused, UnknownNumber
 from carriers.http import Http, Reply
-from carriers.reading import as_json, as_object, each, meant, oldest_first, reading, some, text, when
+from carriers.reading import as_json, as_object, each, meant, oldest_first, other_body, reading, some, text, when
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status
 
@@ -106,6 +106,12 @@ TOLERANCE: Final = timedelta(minutes=5)
 RECENT: Final = 100
 MAX_HOOK_URL: Final = 199
 
+_OTHER_BODIES: Final = {
+    "rates": "a shipment with its rates",
+    "rate": "the answer to buying a label",
+    "transaction": "a refund",
+    "results": "a list of objects",
+}
 _IN_THE_MAKING: Final = ("QUEUED", "WAITING")
 _SIGNATURE: Final = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-fA-F]{64})")
 _SIZE: Final = re.compile(r"([0-9]{1,3}) ?[xX] ?([0-9]{1,3}) ?[xX] ?([0-9]{1,3})")
@@ -211,7 +217,7 @@ class Shippo:
                 return _track(answer)
             if words := _words(answer):
                 return Answer(errors=(Fault(None, str(status) if status >= 400 else "", words),))
-        raise BadPayload("shippo track: neither a tracking answer nor an error")
+        raise other_body(answer, _OTHER_BODIES, "shippo track: neither a tracking answer nor an error")
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
         """`Shippo-Auth-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, at most five minutes off."""
@@ -228,6 +234,8 @@ class Shippo:
     def parse_hook(self, body: bytes) -> Answer:
         with reading("shippo webhook"):
             event = as_object(body)
+            if "event" not in event and "tracking_number" in event:
+                return _track(event)  # as webhooks of the older API came
             kind, data = text(event["event"]), some(event["data"])
             if kind != "track_updated":
                 return Answer()  # a label, a batch: nothing about a parcel's way
@@ -289,7 +297,10 @@ def _carrier_of(http: Http, number: str) -> str:
 
 
 def _words(answer: object) -> str:
-    """The words of an error: {"detail": text}, {"__all__": [texts]}, {"<field>": [texts]} or a list of such."""
+    """The words of an error: {"detail": text}, {"__all__": [texts]}, {"<field>": [texts] or deeper}, or a list of such.
+
+    Empty for anything else: an object of Shippo's has other fields beside its lists.
+    """
     if isinstance(answer, list):
         return "; ".join(filter(None, map(_words, answer)))
     if isinstance(answer, str):
@@ -298,7 +309,9 @@ def _words(answer: object) -> str:
         return ""
     if isinstance(answer.get("detail"), str):
         return text(answer["detail"])
-    found = {name: _words(value) for name, value in answer.items() if isinstance(value, list)}
+    if not all(isinstance(value, list | dict) for value in answer.values()):
+        return ""
+    found = {name: _words(value) for name, value in answer.items()}
     return "; ".join(words if name == "__all__" else f"{name}: {words}" for name, words in found.items() if words)
 
 

@@ -358,12 +358,36 @@ def test_ids_that_change_with_every_answer_do_not_make_new_scans() -> None:
         (b'{"tracking_number": "1", "tracking_status": "TRANSIT"}', "buying a label"),
         (b'{"tracking_number": "", "tracking_status": null}', "tracking_number"),
         (b'{"hello": 1}', "neither"),
+        (b'{"object_id": "1", "messages": [], "rates": [{"attributes": ["CHEAPEST"]}]}', "a shipment"),
+        (b'{"object_id": "1", "status": "QUEUED", "transaction": "2"}', "a refund"),
+        (b'{"next": null, "previous": null, "results": [{"detail": "x"}]}', "a list"),
         (b'{"tracking_number": "1", "tracking_sta', "not JSON"),
     ],
 )
 def test_another_kind_of_body_says_which(body: bytes, reason: str) -> None:
     with pytest.raises(BadPayload, match=reason):
         CARRIER.parse(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"detail": "Not found."}, "Not found."),
+        ({"__all__": ["One.", "Two."]}, "One.; Two."),
+        (
+            {"address_to": {"zip": ["Too short."]}, "parcels": ["Missing."]},
+            "address_to: zip: Too short.; parcels: Missing.",
+        ),
+    ],
+)
+def test_the_words_of_every_shape_of_error(body: dict[str, object], words: str) -> None:
+    (fault,) = CARRIER.parse(json.dumps(body).encode(), 400).errors
+    assert (fault.code, fault.text) == ("400", words)
+
+
+def test_a_webhook_of_the_older_api_is_the_tracking_object_alone() -> None:
+    body = json.dumps(track("shippo", "SHIPPO_TRANSIT")).encode()
+    assert CARRIER.parse_hook(body) == CARRIER.parse(body)
 
 
 @pytest.mark.parametrize("event", ["transaction_updated", "batch_purchased", "something_new"])
