@@ -140,6 +140,7 @@ _RETURN: Final = "application/vnd.cpc.authreturn-v2+xml"
 _SHIPMENT: Final = "application/vnd.cpc.shipment-v8+xml"
 _LABELS: Final[Mapping[str, str]] = {"application/pdf": "pdf", "application/zpl": "zpl"}
 _MAGIC: Final = {"pdf": b"%PDF", "zpl": b"^XA"}
+_SIZE: Final = "4x6"
 _LINE: Final = 44  # characters of a name or an address line
 
 ABOUT: Final = About(
@@ -456,7 +457,7 @@ def _buy_return(http: Http, order: LabelOrder) -> Reply:
             "domestic-address": _domestic(order.warehouse, "province", "postal-code"),
         },
         "parcel-characteristics": {"weight": _kilograms(order.grams)},
-        "print-preferences": {"output-format": "4x6", "encoding": "PDF"},
+        "print-preferences": {"output-format": _SIZE, "encoding": "PDF"},
         "settlement-info": _settlement(http),
         "references": {"customer-ref-1": order.rma[:35], "customer-ref-2": order.key[:35]},
     }
@@ -488,7 +489,7 @@ def _buy_shipment(http: Http, order: LabelOrder) -> Reply:
                 "address-details": _domestic(order.warehouse, "prov-state", "postal-zip-code", country=True),
             },
             "parcel-characteristics": {"weight": _kilograms(order.grams)},
-            "print-preferences": {"output-format": "4x6", "encoding": "PDF"},
+            "print-preferences": {"output-format": _SIZE, "encoding": "PDF"},
             "preferences": {"show-packing-instructions": "true"},
             "references": {"customer-ref-1": order.rma[:35]},
             "settlement-info": {**_settlement(http), "intended-method-of-payment": "Account"},
@@ -584,7 +585,7 @@ def _with_document(http: Http, label: Label) -> Label:
     reply = http.get(_own(http, label.url), headers={"Accept": "application/pdf, application/zpl"})
     if reply.status != 200 or not reply.body.lstrip().startswith(_MAGIC[label.format]):
         raise OutcomeUnknown(f"Canada Post sold {label.number}, but gives no label for it yet (HTTP {reply.status})")
-    return replace(label, body=reply.body)
+    return replace(label, body=reply.body, size=_SIZE)
 
 
 def _own(http: Http, url: str) -> str:

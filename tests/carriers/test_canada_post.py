@@ -245,7 +245,8 @@ def test_an_authorized_return_goes_from_the_customer_to_the_warehouse(post: Fake
     assert asked["references/customer-ref-1"] == "RMA-1"
     assert asked["settlement-info/contract-id"] == "40000000"
     assert (label.ref, label.number) == ("return/987654320000", "987654320000")
-    assert (label.body, label.format, label.cost_minor) == (PDF, "pdf", None)
+    assert (label.body, label.format, label.size, label.cost_minor) == (PDF, "pdf", "4x6", None)
+    assert asked["print-preferences/output-format"] == "4x6"
 
 
 def test_a_shipment_goes_from_the_customer_to_the_warehouse_and_has_a_price(post: FakeCanadaPost, http: Http) -> None:
