@@ -34,7 +34,7 @@ def sign_in_now(ask: Ask) -> View | Go:
     except Refusal as refusal:
         return _form(ask, ask.body.get("next"), email, refusal)
     with ask.app.db.transaction() as tx:
-        mine = replace(ask, tx=tx)
+        mine = replace(ask, unit=tx)
         _end(mine)
         cookie = start_agent_session(mine, agent)
     return Go(_next(ask.body.get("next")), (cookie,))
