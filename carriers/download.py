@@ -1,7 +1,8 @@
-"""Fetching what an answer only points to: a label, a code for the counter, customs papers."""
+"""The documents of an answer, written into it or only pointed to: a label, a code for the counter, customs papers."""
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,6 +25,15 @@ def document(http: Http, url: str, what: str) -> bytes:
     if reply.status != 200 or not format_of(reply.body):
         raise BadPayload(f"{what}: no document at its address (HTTP {reply.status})")
     return reply.body
+
+
+def base64_bytes(value: object) -> bytes:
+    """A document written as base64 text, in lines or not; empty where it is absent. Raises ValueError for no base64."""
+    if value is None:
+        return b""
+    if not isinstance(value, str):
+        raise TypeError(f"base64 text expected, not {type(value).__name__}")
+    return b64decode("".join(value.split()), validate=True)
 
 
 def format_of(body: bytes) -> str:

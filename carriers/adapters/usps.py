@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 import math
 import re
-from base64 import b64decode
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -46,7 +45,7 @@ from carriers.contract import (
     Wanted,
     ZoneFrom,
 )
-from carriers.download import format_of
+from carriers.download import base64_bytes, format_of
 from carriers.errors import BadCredentials, BadPayload, BadSignature, Refused, UnknownNumber
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
@@ -568,9 +567,9 @@ def _label(answer: Mapping[str, Any]) -> Label:
     """Of a return alone, or of a return that was made together with its way out."""
     told = some(answer.get("returnLabelMetadata")) or some(answer.get("labelMetadata")) or answer
     picture = answer.get("returnLabelImage") or answer.get("labelImage")
-    qr = _picture(answer.get("labelBrokerQR"))
+    qr = base64_bytes(answer.get("labelBrokerQR"))
     code = text(told.get("labelBrokerID"))
-    body = _picture(picture)
+    body = base64_bytes(picture)
     if code and not qr and format_of(body) == "png":  # asked for without the label, the code takes its place
         qr, body = body, b""
     if not qr and not format_of(body):
@@ -590,10 +589,6 @@ def _label(answer: Mapping[str, Any]) -> Label:
         counter_code=code,
         size="4x6",
     )
-
-
-def _picture(coded: object) -> bytes:
-    return b64decode("".join(coded.split()), validate=True) if isinstance(coded, str) else b""
 
 
 def _raise_unknown(reply: Reply) -> None:

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from carriers.adapters.fedex import AMBIGUOUS, CARRIER, CODES, DERIVED
+from carriers.address import Address
 from carriers.auth import MemoryTokens
-from carriers.contract import Answer, Hook, Parcel, ZoneFrom
-from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited
+from carriers.contract import Answer, Hook, Item, LabelOrder, Parcel, ZoneFrom
+from carriers.errors import BadCredentials, BadPayload, BadSignature, OutcomeUnknown, RateLimited, Refused
 from carriers.http import Http, open_client, open_http
 from carriers.status import SUB_STATUSES, Status, status_of
-from tests.carriers.fakes.fedex import BATCH, CREDENTIALS, FakeFedEx, quota_used_up, signed
+from tests.carriers.fakes.fedex import (
+    BATCH,
+    CREDENTIALS,
+    LABELS,
+    SHIP_PROJECT,
+    FakeFedEx,
+    errors,
+    quota_used_up,
+    signed,
+)
+from tests.carriers.fakes.server import Answered
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NUMBER = "100000000001"
@@ -366,3 +379,148 @@ def test_one_result_that_cannot_be_read_does_not_lose_the_others() -> None:
     assert [(fault.number, fault.code) for fault in answer.errors] == [("222222222222", "unreadable")]
     with pytest.raises(BadPayload):
         CARRIER.parse(json.dumps({"output": {"completeTrackResults": [bad]}}).encode())
+
+
+ADA = Address(
+    "Ada Lovelace", ("12 Analytical Way", "Flat 3"), "Reno", "89501", "US", region="NV", email="ada@x.example"
+)
+WAREHOUSE = Address("Returns", ("1 Dock Road",), "Cedar Rapids", "52404", "US", "IA", "Juniper Ltd", "+1 319 555 0100")
+SHOES = Item("Canvas shoes", 2, 3950, "EUR", sku="S-1", origin_country="PT", hs_code="640419", grams=400)
+
+
+def order(**changed: Any) -> LabelOrder:
+    given = {
+        "key": "case-1",
+        "customer": ADA,
+        "warehouse": WAREHOUSE,
+        "grams": 1000,
+        "items": (SHOES,),
+        "rma": "R-1001",
+    }
+    return LabelOrder(**{**given, **changed})
+
+
+def opened(fedex: FakeFedEx, client: httpx.Client, **changed: str) -> Http:
+    credentials = {**CREDENTIALS, **changed}
+    return open_http(CARRIER, client=client, credentials=credentials, tokens=MemoryTokens(), base=fedex.url)
+
+
+def test_the_label_goes_from_the_customer_to_the_warehouse(fedex: FakeFedEx, http: Http) -> None:
+    label = CARRIER.buy_label(http, order())
+    asked = fedex.labels[label.number]["requestedShipment"]
+    assert asked["shipper"] == {
+        "contact": {"personName": "Ada Lovelace", "phoneNumber": "13195550100", "emailAddress": "ada@x.example"},
+        "address": {
+            "streetLines": ["12 Analytical Way", "Flat 3"],
+            "city": "Reno",
+            "stateOrProvinceCode": "NV",
+            "postalCode": "89501",
+            "countryCode": "US",
+        },
+    }
+    assert [recipient["contact"]["companyName"] for recipient in asked["recipients"]] == ["Juniper Ltd"]
+    assert asked["recipients"][0]["address"]["postalCode"] == "52404"
+    special = asked["shipmentSpecialServices"]
+    assert special["specialServiceTypes"] == ["RETURN_SHIPMENT"]
+    assert special["returnShipmentDetail"]["returnType"] == "PRINT_RETURN_LABEL"
+    assert asked["requestedPackageLineItems"][0]["weight"] == {"units": "LB", "value": 2.3}
+    assert "customsClearanceDetail" not in asked
+    assert (label.body, label.format, label.ref) == (LABELS["PDF"], "pdf", label.number)
+    assert (label.cost_minor, label.currency, label.service) == (940, "USD", "FEDEX_GROUND")
+    assert label.voidable_until is None
+
+
+@pytest.mark.parametrize(("wanted", "kind"), [("png", "PNG"), ("zpl", "ZPLII"), ("", "PDF")])
+def test_a_label_comes_in_the_format_of_the_connection(fedex: FakeFedEx, wanted: str, kind: str) -> None:
+    with open_client() as client:
+        label = CARRIER.buy_label(opened(fedex, client, label_format=wanted), order())
+    assert (label.body, label.format) == (LABELS[kind], wanted or "pdf")
+
+
+def test_labels_may_be_another_project_with_its_own_keys(fedex: FakeFedEx) -> None:
+    with open_client() as client:
+        http = opened(fedex, client, **SHIP_PROJECT)
+        CARRIER.buy_label(http, order())
+        assert poll(http, [NUMBER]).parcels
+    tokens = {call.path: call.headers["authorization"] for call in fedex.requests if call.path != "/oauth/token"}
+    assert tokens["/ship/v1/shipments"] != tokens["/track/v1/trackingnumbers"]
+    assert fedex.tokens_issued == 2
+
+
+def test_what_crosses_a_border_is_declared(fedex: FakeFedEx, http: Http) -> None:
+    home = replace(ADA, country="DE", region="", postcode="50667", city="Köln")
+    label = CARRIER.buy_label(http, order(customer=home))
+    asked = fedex.labels[label.number]["requestedShipment"]
+    customs = asked["customsClearanceDetail"]
+    assert asked["serviceType"] == "INTERNATIONAL_ECONOMY"
+    assert customs["totalCustomsValue"] == {"amount": 79.0, "currency": "EUR"}
+    assert customs["commodities"] == [
+        {
+            "description": "Canvas shoes",
+            "quantity": 2,
+            "quantityUnits": "PCS",
+            "numberOfPieces": 2,
+            "unitPrice": {"amount": 39.5, "currency": "EUR"},
+            "customsValue": {"amount": 79.0, "currency": "EUR"},
+            "weight": {"units": "KG", "value": 0.8},
+            "countryOfManufacture": "PT",
+            "harmonizedCode": "640419",
+            "partNumber": "S-1",
+        }
+    ]
+    assert label.customs == LABELS["PDF"] + b"invoice"
+    with pytest.raises(Refused, match="customs"):
+        CARRIER.buy_label(http, order(customer=home, items=()))
+
+
+def test_a_refused_label_keeps_the_words_of_fedex(http: Http) -> None:
+    with pytest.raises(Refused, match="exceeds the limit") as raised:
+        CARRIER.buy_label(http, order(grams=90_000))
+    assert raised.value.code == "PACKAGE.WEIGHT.EXCEEDED"
+
+
+def test_what_fedex_would_not_take_or_print_is_refused_before_it_is_bought(fedex: FakeFedEx, http: Http) -> None:
+    for changed, words in (
+        ({"customer": replace(ADA, lines=("word " * 40,))}, "does not fit"),
+        ({"warehouse": replace(WAREHOUSE, phone="")}, "phone number"),
+    ):
+        with pytest.raises(Refused, match=words):
+            CARRIER.buy_label(http, order(**changed))
+    with open_client() as client, pytest.raises(BadCredentials, match="account number"):
+        CARRIER.buy_label(opened(fedex, client, account=""), order())
+    assert not fedex.labels
+
+
+def test_an_answer_that_was_lost_may_have_been_a_purchase(fedex: FakeFedEx, http: Http) -> None:
+    CARRIER.buy_label(http, order())
+    fedex.next_answers = [Answered({}, 503)]
+    with pytest.raises(OutcomeUnknown):
+        CARRIER.buy_label(http, order())
+
+
+def test_a_label_is_cancelled_until_the_parcel_is_handed_over(fedex: FakeFedEx, http: Http) -> None:
+    first, second = (CARRIER.buy_label(http, order()) for _ in range(2))
+    CARRIER.void_label(http, first.ref)
+    assert set(fedex.labels) == {second.ref}
+    fedex.tendered.add(second.ref)
+    with pytest.raises(Refused, match="tendered") as raised:
+        CARRIER.void_label(http, second.ref)
+    assert raised.value.code == "SHIPMENT.TENDERED"
+    with pytest.raises(Refused, match="not found"):
+        CARRIER.void_label(http, "1")
+
+
+def test_a_label_answer_is_refused_or_not_understood_for_what_it_is() -> None:
+    with pytest.raises(Refused, match="no such"):
+        CARRIER.parse_label(errors(400, "X", "no such").raw())
+    for body in (b"{}", b'{"output": {"transactionShipments": []}}', b"<a/>", b"[]"):
+        with pytest.raises(BadPayload):
+            CARRIER.parse_label(body)
+
+
+def test_a_label_that_is_only_pointed_to_has_an_address() -> None:
+    document = {"contentType": "LABEL", "docType": "PDF", "url": "https://www.fedex.com/document/1"}
+    piece = {"trackingNumber": "794600000000", "packageDocuments": [document]}
+    body = json.dumps({"output": {"transactionShipments": [{"pieceResponses": [piece]}]}}).encode()
+    label = CARRIER.parse_label(body)
+    assert (label.body, label.url, label.format, label.cost_minor) == (b"", document["url"], "pdf", None)

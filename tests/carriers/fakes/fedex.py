@@ -1,4 +1,4 @@
-"""FedEx as its documents describe it, over real HTTP: token with its throttle, track in batches, quotas."""
+"""FedEx as its documents describe it, over real HTTP: token with its throttle, track in batches, quotas, labels."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from tests.carriers.fakes.server import Answered, FakeServer, Received
 
 CLIENT_ID = "l7xx00"
 CLIENT_SECRET = "sesame"
-CREDENTIALS = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+CREDENTIALS = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "account": "510087020"}
+SHIP_PROJECT = {"ship_client_id": "l7xx11", "ship_client_secret": "open"}
 BATCH = 30
+LABELS = {"PDF": b"%PDF-1.4\n", "PNG": b"\x89PNG\r\n\x1a\n", "ZPLII": b"^XA^XZ"}
 
 
 class FakeFedEx(FakeServer):
     """`parcels` holds the trackResults per number: two of them for a number that FedEx has used twice.
+
+    `labels` holds the request of every label that was sold and not cancelled; those of `tendered` are on their way.
 
     Fifteen tokens within five seconds (three a second) close the token endpoint for ten minutes of `clock`, and every
     further try begins the ten minutes anew.
@@ -26,12 +30,20 @@ class FakeFedEx(FakeServer):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.parcels: dict[str, list[dict[str, Any]]] = {}
+        self.labels: dict[str, dict[str, Any]] = {}
+        self.tendered: set[str] = set()
         self.tokens_issued = 0
         self._clock = clock
         self._hits: list[float] = []
         self._closed_until = 0.0
         self._valid: set[str] = set()
-        self.routes = {"POST /oauth/token": self._token, "POST /track/v1/trackingnumbers": self._track}
+        self._shipping: set[str] = set()
+        self.routes = {
+            "POST /oauth/token": self._token,
+            "POST /track/v1/trackingnumbers": self._track,
+            "POST /ship/v1/shipments": self._ship,
+            "PUT /ship/v1/shipments/cancel": self._cancel,
+        }
 
     def expire_tokens(self) -> None:
         """Every token given out so far is refused from now on, long before its time."""
@@ -49,12 +61,13 @@ class FakeFedEx(FakeServer):
                 self._closed_until = now + 600
                 return Answered(b"<HTML><HEAD><TITLE>Access Denied</TITLE></HEAD></HTML>", 403)
         form = {"grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-        if received.form() != form:
+        ship = {name.removeprefix("ship_"): value for name, value in SHIP_PROJECT.items()}
+        if received.form() not in (form, {**form, **ship}):
             return errors(401, "NOT.AUTHORIZED.ERROR", "The given client credentials were not valid.")
         with self.lock:
             self.tokens_issued += 1
             token = f"tok-{self.tokens_issued}"
-            self._valid.add(token)
+            (self._valid if received.form() == form else self._shipping).add(token)
         return Answered({"access_token": token, "token_type": "bearer", "expires_in": 3599, "scope": "CXS"})
 
     def _track(self, received: Received) -> Answered:
@@ -77,6 +90,57 @@ class FakeFedEx(FakeServer):
                 },
             }
         )
+
+    def _may_ship(self, received: Received) -> bool:
+        """A project for labels takes its own token; a project with both products takes either."""
+        token = received.headers.get("authorization", "").removeprefix("Bearer ")
+        return token in (self._shipping or self._valid)
+
+    def _ship(self, received: Received) -> Answered:
+        if not self._may_ship(received):
+            return errors(401, "NOT.AUTHORIZED.ERROR", "Access token expired.")
+        asked = received.json()
+        package = asked["requestedShipment"]["requestedPackageLineItems"][0]
+        if package["weight"]["value"] > 150:
+            return errors(400, "PACKAGE.WEIGHT.EXCEEDED", "The package weight exceeds the limit.")
+        with self.lock:
+            number = f"7946{len(self.labels):08d}"
+            self.labels[number] = asked
+        shipment = _label_of(asked, number)
+        return Answered({"transactionId": "t", "output": {"transactionShipments": [shipment]}})
+
+    def _cancel(self, received: Received) -> Answered:
+        if not self._may_ship(received):
+            return errors(401, "NOT.AUTHORIZED.ERROR", "Access token expired.")
+        number = received.json()["trackingNumber"]
+        if number not in self.labels:
+            return errors(400, "TRACKINGNUMBER.NOTFOUND", "Tracking number is not found.")
+        if number in self.tendered:
+            alert = {"code": "SHIPMENT.TENDERED", "message": "The shipment has been tendered to FedEx."}
+            return Answered({"output": {"cancelledShipment": False, "alerts": [alert]}})
+        del self.labels[number]
+        return Answered({"transactionId": "t", "output": {"cancelledShipment": True, "cancelledHistory": True}})
+
+
+def _label_of(asked: dict[str, Any], number: str) -> dict[str, Any]:
+    kind = asked["requestedShipment"]["labelSpecification"]["imageType"]
+    document = {"contentType": "LABEL", "docType": kind, "copiesToPrint": 1}
+    papers = []
+    if "customsClearanceDetail" in asked["requestedShipment"]:
+        invoice = b64encode(LABELS["PDF"] + b"invoice").decode()
+        papers = [{"contentType": "COMMERCIAL_INVOICE", "docType": "PDF", "encodedLabel": invoice}]
+    piece = {
+        "trackingNumber": number,
+        "netChargeAmount": 9.4,
+        "packageDocuments": [{**document, "encodedLabel": b64encode(LABELS[kind]).decode()}],
+    }
+    return {
+        "masterTrackingNumber": number,
+        "serviceType": asked["requestedShipment"]["serviceType"],
+        "pieceResponses": [piece],
+        "shipmentDocuments": papers,
+        "completedShipmentDetail": {"shipmentRating": {"shipmentRateDetails": [{"currency": "USD"}]}},
+    }
 
 
 def unknown(number: str) -> dict[str, Any]:
