@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -20,6 +21,7 @@ from carriers.errors import BadPayload
 from carriers.status import SUB_STATUSES, Status, status_of
 
 MAX_DEPTH: Final = 64
+_NESTED: Final = (dict, list)
 SURPRISES: Final = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
@@ -64,7 +66,7 @@ def _check_depth(value: Any) -> None:
             child
             for parent in level
             for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
+            if isinstance(child, _NESTED)
         ]
         if not level:
             return
@@ -75,8 +77,11 @@ def each(value: object) -> Sequence[Mapping[str, Any]]:
     """The objects of a list; nothing where the field is absent or null. Raises TypeError for anything else."""
     if value is None:
         return ()
-    if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+    if not isinstance(value, list):
         raise TypeError("a list of objects was expected")
+    for entry in value:
+        if not isinstance(entry, dict):
+            raise TypeError("a list of objects was expected")
     return value
 
 
@@ -94,6 +99,8 @@ def text(value: object, limit: int = 500) -> str:
 
     Raises TypeError for anything else, so that an object in the place of a word is a surprise.
     """
+    if type(value) is str and value.isprintable():  # nearly all: only spaces are left to look after
+        return " ".join(value.split())[:limit] if " " in value else value[:limit]
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -102,6 +109,7 @@ def text(value: object, limit: int = 500) -> str:
     return " ".join(clean.split())[:limit]
 
 
+@lru_cache(maxsize=1024)
 def meant(word: str | None) -> tuple[Status | None, str | None]:
     """Status and sub-status of a word of a code table; neither for a code that is in none."""
     if word is None:
@@ -134,14 +142,34 @@ _DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _CLOCK = re.compile(r"([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?")
 _OFFSET = re.compile(r"([+-])([0-9]{2})[:.]?([0-9]{2})?")
 _ISO = re.compile(r"(?P<date>[0-9-]{8,10})(?:[T ]+(?P<clock>[0-9:.,]+) ?(?P<offset>Z|z|[+-][0-9:.]+)?)?")
+_REST = re.compile(r"(?:[.,][0-9]+)? ?(Z|z|[+-][0-9:.]+)?")  # what may follow the seconds
 
 
 def when(value: object) -> When:
     """An ISO 8601 text with offset, without offset, or of a date alone. Raises TypeError unless text or None."""
     if value is not None and not isinstance(value, str):
         raise TypeError(f"time expected, not {type(value).__name__}")
-    found = _ISO.fullmatch(value.strip()) if value else None
+    if not value:
+        return UNTIMED
+    quick = _of_seconds(value)
+    if quick:
+        return quick
+    found = _ISO.fullmatch(value.strip())
     return local_with_offset(found["date"], found["clock"], found["offset"]) if found else UNTIMED
+
+
+def _of_seconds(value: str) -> When | None:
+    """The commonest spelling, "2026-11-20T14:31:00" and what may follow it; None for every other."""
+    local = value[:19]
+    if len(local) < 19 or local[4] + local[7] + local[10] + local[13] + local[16] != "--T::" or local[5] == "W":
+        return None
+    rest = _REST.fullmatch(value, 19)
+    if rest is None or not "1990" <= local[:4] <= "2100":
+        return None
+    try:
+        return _at_wall(local, rest[1])
+    except ValueError:
+        return None
 
 
 def local_with_offset(day: str | None, clock: str | None, offset: str | None) -> When:
@@ -151,20 +179,24 @@ def local_with_offset(day: str | None, clock: str | None, offset: str | None) ->
     "+09:00", "+0900", "+09" or "-04.00", empty or unreadable for unknown. A time without offset is never stamped UTC.
     """
     today = _day(day or "")
-    if today is None:
+    if not today:
         return UNTIMED
     if not clock:
-        return When(None, today.isoformat(), None, ZoneFrom.UNKNOWN, date_only=True)
-    wall = _wall(today, clock)
-    if wall is None:
-        return UNTIMED
-    ahead = offset_of(offset or "")
+        return When(None, today, None, ZoneFrom.UNKNOWN, date_only=True)
+    told = _clock(clock)
+    return _at_wall(f"{today}T{told}", offset) if told else UNTIMED
+
+
+def _at_wall(local: str, offset: str | None) -> When:
+    """At a wall clock "2026-11-20T14:31:00". Raises ValueError where it is none."""
+    moment = datetime.fromisoformat(local + "+00:00")
+    ahead = offset_of(offset) if offset else None
     if ahead is None:
-        return When(None, wall.isoformat(), None, ZoneFrom.UNKNOWN)
-    at = wall.replace(tzinfo=timezone(ahead)).astimezone(UTC)
-    return When(at, wall.isoformat(), offset_text(ahead), ZoneFrom.CARRIER)
+        return When(None, local, None, ZoneFrom.UNKNOWN)
+    return When(moment - ahead, local, offset_text(ahead), ZoneFrom.CARRIER)
 
 
+@lru_cache(maxsize=256)
 def offset_of(value: str) -> timedelta | None:
     """The offset from UTC in any of the carriers' spellings, or None."""
     if value in {"Z", "z"}:
@@ -178,28 +210,33 @@ def offset_of(value: str) -> timedelta | None:
     return -ahead if found[1] == "-" else ahead
 
 
+@lru_cache(maxsize=256)
 def offset_text(ahead: timedelta) -> str:
     """ "+09:00" for nine hours ahead of UTC."""
     minutes = int(ahead.total_seconds() // 60)
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
-def _day(value: str) -> date | None:
+@lru_cache(maxsize=1024)
+def _day(value: str) -> str:
+    """ "2026-11-20", or empty text where the value is no date."""
     found = _DATE.fullmatch(value.strip())
     try:
         day = date(int(found[1]), int(found[2]), int(found[3])) if found else None
     except ValueError:
-        return None
+        return ""
     # carriers fill empty fields with year 1 or 9999; a parcel is younger than the internet
-    return day if day and 1990 <= day.year <= 2100 else None
+    return day.isoformat() if day and 1990 <= day.year <= 2100 else ""
 
 
-def _wall(day: date, clock: str) -> datetime | None:
-    found = _CLOCK.fullmatch(clock.strip())
+@lru_cache(maxsize=4096)
+def _clock(value: str) -> str:
+    """ "14:31:00", or empty text where the value is no time of day."""
+    found = _CLOCK.fullmatch(value.strip())
     try:
-        return datetime.combine(day, time(int(found[1]), int(found[2]), int(found[3] or 0))) if found else None
+        return time(int(found[1]), int(found[2]), int(found[3] or 0)).isoformat() if found else ""
     except ValueError:
-        return None
+        return ""
 
 
 def oldest_first(scans: Iterable[Scan], *, newest_first: bool = False) -> tuple[Scan, ...]:
@@ -213,4 +250,4 @@ def oldest_first(scans: Iterable[Scan], *, newest_first: bool = False) -> tuple[
 
 
 def _order(scan: Scan) -> str:
-    return scan.at.strftime("%Y-%m-%dT%H:%M:%S") if scan.at else scan.local
+    return scan.at.isoformat()[:19] if scan.at else scan.local

@@ -62,11 +62,27 @@ def in_zone(when: When, zone: str) -> When:
 
 
 def _moved(when: When, zones: Zones) -> When:
-    wall = datetime.fromisoformat(when.local)
-    ahead = _ahead(zones[0], wall)
-    if ahead is None or any(_ahead(zone, wall) != ahead for zone in zones[1:]):
+    day, _, clock = when.local.partition("T")
+    ahead = _all_day(zones, day) or _agreed(zones, when.local)
+    if ahead is None:
         return when
-    return When((wall - ahead).replace(tzinfo=UTC), when.local, offset_text(ahead), ZoneFrom.PLACE)
+    at = datetime.fromisoformat(f"{day}T{clock}+00:00") - ahead
+    return When(at, when.local, offset_text(ahead), ZoneFrom.PLACE)
+
+
+@lru_cache(maxsize=4096)
+def _all_day(zones: Zones, day: str) -> timedelta | None:
+    """The offset of a day on which no clock is changed, which spares most scans a closer look; None for the others."""
+    first = _agreed(zones, f"{day}T00:00:00")
+    last = _agreed(zones, f"{day}T23:59:59")
+    return first if first == last else None
+
+
+def _agreed(zones: Zones, local: str) -> timedelta | None:
+    """The one offset that all zones have at a wall time."""
+    wall = datetime.fromisoformat(local)
+    ahead = _ahead(zones[0], wall)
+    return ahead if all(_ahead(zone, wall) == ahead for zone in zones[1:]) else None
 
 
 def _ahead(zone: ZoneInfo, wall: datetime) -> timedelta | None:

@@ -346,7 +346,7 @@ def _parcel(shipment: Mapping[str, Any], pushed: bool) -> Parcel:
         scans=scans,
         status=status,
         sub_status=sub_status,
-        delivered_at=_delivered_at(scans, status, _when(summary, home)),
+        delivered_at=_delivered_at(scans, status, _when(summary, _place(summary), home)),
         estimated=None if status in _OVER else _estimate(shipment),
         service=text(some(details.get("product")).get("productName")) or service,
     )
@@ -373,7 +373,8 @@ def _mapped(service: str, code: str, own: str) -> tuple[Status | None, str | Non
 def _scan(event: Mapping[str, Any], service: str, home: str) -> Scan:
     code, own = _codes(event)
     status, sub_status = _mapped(service, code, own)
-    moment = _when(event, home)
+    place = _place(event)
+    moment = _when(event, place, home)
     words = (text(event.get("description")), text(event.get("remark")))
     return Scan(
         at=moment.at,
@@ -384,7 +385,7 @@ def _scan(event: Mapping[str, Any], service: str, home: str) -> Scan:
         text=": ".join(dict.fromkeys(filter(None, words))) or text(event.get("status")),
         status=status,
         sub_status=sub_status,
-        place=_place(event),
+        place=place,
         date_only=moment.date_only,
         detail=own if code else "",
     )
@@ -399,9 +400,8 @@ def _place(holder: Mapping[str, Any]) -> Place:
     )
 
 
-def _when(event: Mapping[str, Any], home: str) -> When:
+def _when(event: Mapping[str, Any], place: Place, home: str) -> When:
     """The event's time: local to its place where DHL sends no offset, and to `home` where that names no country."""
-    place = _place(event)
     if not place.country:  # "Radefeld, Germany", or the country alone
         place = Place(country=country_code(place.city.rpartition(",")[2]) or home)
     return placed(when(event.get("timestamp")), place)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -12,6 +15,8 @@ from uuid import uuid4
 
 import orjson
 
+from carriers.address import Address, fitted_lines
+from carriers.amounts import to_minor, to_text
 from carriers.auth import ClientCredentials, Tokens
 from carriers.contract import (
     About,
@@ -23,6 +28,9 @@ from carriers.contract import (
     Field,
     Greeting,
     Hook,
+    Item,
+    Label,
+    LabelOrder,
     Parcel,
     Place,
     Scan,
@@ -31,8 +39,9 @@ from carriers.contract import (
     Wanted,
     ZoneFrom,
 )
-from carriers.errors import BadSignature, Refused
-from carriers.http import Http, carrier_words
+from carriers.download import base64_bytes, format_of
+from carriers.errors import BadCredentials, BadSignature, CarrierError, Refused
+from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
     When,
     as_object,
@@ -381,6 +390,12 @@ ALERT_LIFE: Final = timedelta(days=14)
 ALERT_BATCH: Final = 100
 ALERT_NUMBER: Final = re.compile(r"1Z[0-9A-Z]{16}|1R[0-9A-Z]{14}|1R[0-9A-Z]{26}")
 TOKEN_LIFE: Final = timedelta(hours=1)
+
+PRINT_RETURN_LABEL: Final = "9"
+GROUND, STANDARD = "03", "11"
+VOID_WITHIN: Final = timedelta(hours=24)
+POUND_GRAMS: Final = Decimal("453.59237")
+_FORMATS: Final = {"gif", "pdf", "zpl"}
 _WINDOWS = {"EDW", "CDW", "IDW"}  # estimated, confirmed, imminent delivery window
 _OVER = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
 
@@ -420,6 +435,7 @@ class Ups:
         hook_header_names=("credential", "authorization", "x-api-key"),
         subscription_batch=ALERT_BATCH,
         subscription_life=ALERT_LIFE,
+        void_within=VOID_WITHIN,
         fields=(
             Field("client_id", "Client ID", "From the app that you made at developer.ups.com."),
             Field("client_secret", "Client secret", secret=True),
@@ -440,10 +456,22 @@ class Ups:
                 default="v1",
             ),
             Field("account", "Account number", "Six characters; needed for labels.", required=False),
+            Field(
+                "label_format",
+                "Label format",
+                "gif; pdf, for which UPS is asked once more; or zpl for label printers, which our return sheet cannot show",
+                required=False,
+                default="gif",
+            ),
             Field("environment", "Environment", "live or sandbox", required=False, default="live"),
         ),
+        assumed=(
+            "A return label can be voided for 24 hours. UPS's document names no time; shipping software that sells these "
+            "labels does.",
+            "An answer of 400 or 404 to a search by reference means that no label has that reference.",
+        ),
         sources=(
-            "UPS OpenAPI documents Tracking.yaml, OAuthClientCredentials.yaml and UPSTrackAlert.yaml, "
+            "UPS OpenAPI documents Shipping.yaml, Tracking.yaml, OAuthClientCredentials.yaml and UPSTrackAlert.yaml, "
             "github.com/UPS-API/api-documentation, 2025-08 and 2026-07",
             "UPS, Tracking: status and description codes (the list of 170), movement scans, delivery codes, package "
             "exceptions, manifest codes",
@@ -451,6 +479,9 @@ class Ups:
         ),
         gaps=(
             "UPS publishes no rate limits; the budgets here are our own caution.",
+            "A label is looked up by our reference before it is bought, for as long as UPS keeps it (30 days). A label that "
+            "was voided may be found that way, too.",
+            "Codes for the counter instead of a printed label are not in UPS's documents.",
             "Data leaves after 120 days: an old number turns into a number that UPS does not know.",
             "TV1002 (invalid number) also comes back for good numbers now and then. It is reported as an error of the "
             "call, not as an unknown number, so that the number is asked for again.",
@@ -530,6 +561,60 @@ class Ups:
         strange = [Subscribed(n, refused="Track Alert takes 1Z and 1R numbers alone") for n in wanted.numbers]
         made = _subscribed(http, wanted, asked) if asked else {}
         return [made.get(other.number, other) for other in strange]
+
+    def buy_label(self, http: Http, order: LabelOrder) -> Label:
+        """Looks for a label with the reference of this order first, so a second call finds what the first one bought."""
+        account = _account(http)
+        wanted = http.credentials.get("label_format") or "gif"
+        found = self._recovered(http, wanted, {"ReferenceValues": _reference(order.key, account)})
+        if found is None:
+            body = _label_body(order, account, "ZPL" if wanted == "zpl" else "GIF")
+            reply = http.post("/api/shipments/v2409/ship", json=body, headers=_transaction(), buys=True)
+            found = self.parse_label(granted(reply, "UPS").body)
+            found = replace(found, voidable_until=datetime.now(UTC) + VOID_WITHIN)
+        if wanted == "pdf" and found.format != "pdf":
+            found = self._as_pdf(http, found)
+        return found
+
+    def void_label(self, http: Http, label_ref: str) -> None:
+        path = f"/api/shipments/v2409/void/cancel/{quote(label_ref, safe='')}"
+        reply = granted(http.delete(path, headers=_transaction()), "UPS")
+        with reading("ups void"):
+            status = some(as_object(reply.body)["VoidShipmentResponse"]["SummaryResult"]["Status"])
+        if text(status.get("Code")) != "1":
+            raise Refused(text(status.get("Description")) or "UPS did not void the label", text(status.get("Code")))
+
+    def parse_label(self, body: bytes) -> Label:
+        """The answer to a purchase, or to asking for a label again."""
+        with reading("ups label"):
+            answer = as_object(body)
+            if "response" in answer:
+                error = each(answer["response"]["errors"])[0]
+                raise Refused(text(error.get("message")), text(error.get("code")))
+            if "LabelRecoveryResponse" in answer:
+                return _recovered_label(answer["LabelRecoveryResponse"])
+            return _label(answer["ShipmentResponse"]["ShipmentResults"])
+
+    def _recovered(self, http: Http, wanted: str, which: Mapping[str, object]) -> Label | None:
+        """A label that UPS has sold already, None where it has none. Any other trouble is raised: it must not buy."""
+        kind = wanted.upper() if wanted in _FORMATS else "GIF"
+        body = {"LabelRecoveryRequest": {"LabelSpecification": _specification(kind), **which}}
+        reply = http.post("/api/labels/v1/recovery", json=body, headers=_transaction())
+        if reply.status in {400, 404}:
+            return None
+        with reading("ups label recovery"):
+            answer = some(as_object(granted(reply, "UPS").body).get("LabelRecoveryResponse"))
+            if not _list(answer.get("LabelResults")):
+                return None
+        return self.parse_label(reply.body)
+
+    def _as_pdf(self, http: Http, label: Label) -> Label:
+        """UPS sells pictures and gives PDF only on asking again. The label is paid for: without a PDF it stays a GIF."""
+        try:
+            found = self._recovered(http, "pdf", {"TrackingNumber": label.number})
+        except CarrierError:
+            found = None
+        return replace(label, body=found.body, format=found.format) if found and found.body else label
 
     def unsubscribe(self, http: Http, ref: str) -> None:
         raise Refused("UPS ends a Track Alert subscription by itself, 14 days after it was made, and not before")
@@ -685,7 +770,7 @@ def _when(event: Mapping[str, Any], names: tuple[str, str, str, str]) -> When:
     day, clock, gmt_day, gmt_clock = (text(event.get(name)) for name in names)
     local = local_with_offset(day, _clock(clock), text(event.get("gmtOffset")))
     gmt = local_with_offset(gmt_day, _clock(gmt_clock), "Z")
-    if gmt.at is None:
+    if gmt.at is None or gmt.at == local.at:
         return local
     if local.date_only or not local.local:
         return _abroad(gmt.at, text(event.get("gmtOffset")))
@@ -753,6 +838,174 @@ def _subscribed(http: Http, wanted: Wanted, numbers: Sequence[str]) -> dict[str,
         else Subscribed(number, refused=words or "UPS does not take this number")
         for number in numbers
     }
+
+
+def _account(http: Http) -> str:
+    if account := http.credentials.get("account", ""):
+        return account
+    raise BadCredentials("UPS sells labels to an account; fill in the account number")
+
+
+def _reference(key: str, account: str) -> dict[str, Any]:
+    return {"ReferenceNumber": {"Value": _reference_text(key)}, "ShipperNumber": account}
+
+
+def _reference_text(key: str) -> str:
+    """UPS takes 35 letters and digits; a key of another kind is known by its hash."""
+    return key if len(key) <= 35 and key.isascii() and key.isalnum() else sha256(key.encode()).hexdigest()[:32]
+
+
+def _specification(kind: str) -> dict[str, Any]:
+    return {
+        "LabelImageFormat": {"Code": kind},
+        "LabelStockSize": {"Height": "6", "Width": "4"},
+        **({"HTTPUserAgent": "Mozilla/4.5"} if kind == "GIF" else {}),
+    }
+
+
+def _label_body(order: LabelOrder, account: str, kind: str) -> dict[str, Any]:
+    """Shipper is who pays, the warehouse; the parcel goes from the customer to the warehouse, as printed."""
+    abroad = order.customer.country != order.warehouse.country
+    references = [{"Value": _reference_text(order.key)}, {"Value": order.rma[:35]}]
+    at_home = order.customer.country == order.warehouse.country == "US"  # elsewhere references stand with the shipment
+    shipment = {
+        "Description": _contents(order),
+        "ReturnService": {"Code": PRINT_RETURN_LABEL},
+        "Shipper": {**_party(order.warehouse, abroad), "ShipperNumber": account},
+        "ShipFrom": _party(order.customer, abroad),
+        "ShipTo": _party(order.warehouse, abroad),
+        "PaymentInformation": {"ShipmentCharge": [{"Type": "01", "BillShipper": {"AccountNumber": account}}]},
+        "Service": {"Code": order.service or (GROUND if at_home else STANDARD)},
+        "Package": [_package(order, references if at_home else [])],
+        **({} if at_home else {"ReferenceNumber": references}),
+        **({"ShipmentServiceOptions": {"InternationalForms": _customs(order)}} if abroad else {}),
+    }
+    request = {"RequestOption": "nonvalidate", "TransactionReference": {"CustomerContext": order.key[:512]}}
+    return {"ShipmentRequest": {"Request": request, "Shipment": shipment, "LabelSpecification": _specification(kind)}}
+
+
+def _contents(order: LabelOrder) -> str:
+    return ", ".join(item.description for item in order.items)[:35] or "Returned goods"
+
+
+def _party(address: Address, abroad: bool) -> dict[str, Any]:
+    """Raises Refused for what UPS would not take, or would take cut short."""
+    try:
+        lines = fitted_lines(address.lines, width=35, most=3)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    phone = "".join(c for c in address.phone if c.isdigit())
+    return {
+        "Name": (address.company or address.name)[:35],
+        **({"AttentionName": address.name[:35]} if address.company or abroad else {}),
+        **({"Phone": {"Number": phone[:15]}} if phone else {}),
+        **({"EMailAddress": address.email} if 0 < len(address.email) <= 50 else {}),
+        "Address": {
+            "AddressLine": lines,
+            "City": address.city[:30],
+            **({"StateProvinceCode": address.region} if address.region else {}),
+            **({"PostalCode": address.postcode.replace(" ", "")} if address.postcode else {}),
+            "CountryCode": address.country,
+        },
+    }
+
+
+def _package(order: LabelOrder, references: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    unit = "LBS" if order.customer.country == "US" else "KGS"
+    return {
+        "Description": _contents(order),
+        "Packaging": {"Code": "02"},
+        "PackageWeight": {"UnitOfMeasurement": {"Code": unit}, "Weight": _weight(order.grams, unit)},
+        **({"ReferenceNumber": list(references)} if references else {}),
+    }
+
+
+def _weight(grams: int, unit: str) -> str:
+    """In tenths, rounded up: a parcel declared too light is charged again on the way."""
+    tenths = math.ceil(Decimal(max(grams, 1)) / (POUND_GRAMS if unit == "LBS" else 1000) * 10)
+    return f"{tenths // 10}.{tenths % 10}"
+
+
+def _customs(order: LabelOrder) -> dict[str, Any]:
+    """A partial invoice, the only one that UPS makes for returns."""
+    if not order.items or len({item.currency for item in order.items}) > 1:
+        raise Refused("UPS wants what is in this parcel for customs, with values in one currency")
+    return {
+        "FormType": ["05"],
+        "ReasonForExport": "RETURN",
+        "CurrencyCode": order.items[0].currency,
+        "PurchaseOrderNumber": order.rma[:35],
+        "Product": [_product(item) for item in order.items],
+    }
+
+
+def _product(item: Item) -> dict[str, Any]:
+    return {
+        "Description": [item.description[:35]],
+        "Unit": {
+            "Number": str(item.quantity),
+            "UnitOfMeasurement": {"Code": "PCS"},
+            "Value": to_text(item.unit_price_minor, item.currency),
+        },
+        **({"CommodityCode": item.hs_code} if item.hs_code else {}),
+        **({"PartNumber": item.sku[:35]} if item.sku else {}),
+        **({"OriginCountryCode": item.origin_country} if item.origin_country else {}),
+    }
+
+
+def _list(value: object) -> Sequence[Mapping[str, Any]]:
+    """Up to version v2403 UPS sends one of a list as the thing itself."""
+    return each([value] if isinstance(value, dict) else value)
+
+
+def _label(results: Mapping[str, Any]) -> Label:
+    package = _list(results["PackageResults"])[0]
+    picture = package["ShippingLabel"]
+    number = text(package["TrackingNumber"])
+    charges = some(results.get("NegotiatedRateCharges")) or some(results.get("ShipmentCharges"))
+    total = some(charges.get("TotalCharge") or charges.get("TotalCharges"))
+    currency = text(total.get("CurrencyCode"))
+    body = base64_bytes(picture["GraphicImage"])
+    if not number or not body:
+        raise ValueError("a label without a tracking number or a picture")
+    form = some(some(results.get("Form")).get("Image"))
+    return Label(
+        ref=text(results.get("ShipmentIdentificationNumber")) or number,
+        number=number,
+        body=body,
+        format=_format(body, picture),
+        cost_minor=to_minor(text(total.get("MonetaryValue")), currency) if currency else None,
+        currency=currency,
+        size="4x6",
+        url=text(results.get("LabelURL"), 4000),
+        customs=base64_bytes(form.get("GraphicImage")),
+    )
+
+
+def _recovered_label(answer: Mapping[str, Any]) -> Label:
+    """A label sold earlier. What it cost is not said again, nor until when it can be given back."""
+    result = _list(answer["LabelResults"])[0]
+    picture = result["LabelImage"]
+    number, body = text(result["TrackingNumber"]), base64_bytes(picture["GraphicImage"])
+    if not number or not body:
+        raise ValueError("a label without a tracking number or a picture")
+    form = some(some(answer.get("Form")).get("Image"))
+    return Label(
+        ref=text(answer.get("ShipmentIdentificationNumber")) or number,
+        number=number,
+        body=body,
+        format=_format(body, picture),
+        cost_minor=None,
+        currency="",
+        size="4x6",
+        customs=base64_bytes(form.get("GraphicImage")),
+    )
+
+
+def _format(body: bytes, picture: Mapping[str, Any]) -> str:
+    """By its bytes; printer code without a mark of its own by what UPS calls it."""
+    told = some(picture.get("ImageFormat") or picture.get("LabelImageFormat"))
+    return format_of(body) or text(told.get("Code")).lower()
 
 
 CARRIER = Ups()

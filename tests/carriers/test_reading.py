@@ -197,3 +197,28 @@ def test_a_body_of_another_kind_is_named_by_its_key() -> None:
     names = {"access_token": "a token"}
     assert "a token" in str(other_body({"access_token": "t"}, names, "nothing known"))
     assert str(other_body({"hello": 1}, names, "nothing known")) == "nothing known"
+
+
+SPELLINGS = st.from_regex(
+    r"(19[89]|20[0-9]|21[01])[0-9]-[01][0-9]-[0-3][0-9][T ][0-2][0-9]:[0-6][0-9](:[0-6][0-9]([.,][0-9]{1,9})?)?"
+    r" ?(Z|z|[+-][01][0-9](:?[0-6][0-9])?)?",
+    fullmatch=True,
+)
+
+
+@given(SPELLINGS)
+def test_the_common_spelling_is_read_as_every_other_is(value: str) -> None:
+    """Date, clock and offset apart take the longer way; both must tell the same."""
+    day, clock, offset = value[:10], value[11:].rstrip("Zz").strip(), ""
+    for sign in "+-":
+        clock, _, rest = clock.partition(sign)
+        offset = sign + rest if rest else offset
+    offset = "Z" if value[-1] in "Zz" else offset
+    assert when(value) == local_with_offset(day, clock.strip(), offset)
+
+
+@given(st.text(max_size=40))
+def test_text_is_cleaned_alike_with_and_without_the_short_way(value: str) -> None:
+    plainly = " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    assert text(value) == plainly
+    assert text(value, limit=3) == plainly[:3]
