@@ -459,15 +459,15 @@ class Ups:
             Field(
                 "label_format",
                 "Label format",
-                "gif; pdf, for which UPS is asked once more; or zpl for label printers, which our return sheet cannot show",
+                "gif; pdf, for which UPS is asked once more; zpl for label printers, which our sheet cannot show",
                 required=False,
                 default="gif",
             ),
             Field("environment", "Environment", "live or sandbox", required=False, default="live"),
         ),
         assumed=(
-            "A return label can be voided for 24 hours. UPS's document names no time; shipping software that sells these "
-            "labels does.",
+            "A return label can be voided for 24 hours. UPS's document names no time; shipping software that sells "
+            "these labels does.",
             "An answer of 400 or 404 to a search by reference means that no label has that reference.",
         ),
         sources=(
@@ -479,8 +479,8 @@ class Ups:
         ),
         gaps=(
             "UPS publishes no rate limits; the budgets here are our own caution.",
-            "A label is looked up by our reference before it is bought, for as long as UPS keeps it (30 days). A label that "
-            "was voided may be found that way, too.",
+            "A label is looked up by our reference before it is bought, for as long as UPS keeps it (30 days). A label "
+            "that was voided may be found that way, too.",
             "Codes for the counter instead of a printed label are not in UPS's documents.",
             "Data leaves after 120 days: an old number turns into a number that UPS does not know.",
             "TV1002 (invalid number) also comes back for good numbers now and then. It is reported as an error of the "
@@ -563,7 +563,7 @@ class Ups:
         return [made.get(other.number, other) for other in strange]
 
     def buy_label(self, http: Http, order: LabelOrder) -> Label:
-        """Looks for a label with the reference of this order first, so a second call finds what the first one bought."""
+        """Looks for a label with the reference of this order first: a second call finds what the first one bought."""
         account = _account(http)
         wanted = http.credentials.get("label_format") or "gif"
         found = self._recovered(http, wanted, {"ReferenceValues": _reference(order.key, account)})
@@ -604,12 +604,13 @@ class Ups:
             return None
         with reading("ups label recovery"):
             answer = some(as_object(granted(reply, "UPS").body).get("LabelRecoveryResponse"))
+            several = [text(c["TrackingNumber"]) for c in _list(answer.get("TrackingCandidate"))]
             if not _list(answer.get("LabelResults")):
-                return None
+                return self._recovered(http, wanted, {"TrackingNumber": several[0]}) if several else None
         return self.parse_label(reply.body)
 
     def _as_pdf(self, http: Http, label: Label) -> Label:
-        """UPS sells pictures and gives PDF only on asking again. The label is paid for: without a PDF it stays a GIF."""
+        """UPS sells pictures and gives PDF on asking again. The label is paid for: without a PDF it stays a picture."""
         try:
             found = self._recovered(http, "pdf", {"TrackingNumber": label.number})
         except CarrierError:
@@ -868,15 +869,15 @@ def _label_body(order: LabelOrder, account: str, kind: str) -> dict[str, Any]:
     abroad = order.customer.country != order.warehouse.country
     references = [{"Value": _reference_text(order.key)}, {"Value": order.rma[:35]}]
     at_home = order.customer.country == order.warehouse.country == "US"  # elsewhere references stand with the shipment
-    shipment = {
+    shipment: dict[str, Any] = {
         "Description": _contents(order),
         "ReturnService": {"Code": PRINT_RETURN_LABEL},
-        "Shipper": {**_party(order.warehouse, abroad), "ShipperNumber": account},
-        "ShipFrom": _party(order.customer, abroad),
-        "ShipTo": _party(order.warehouse, abroad),
+        "Shipper": {**_party(order.warehouse, abroad=abroad), "ShipperNumber": account},
+        "ShipFrom": _party(order.customer, abroad=abroad),
+        "ShipTo": _party(order.warehouse, abroad=abroad),
         "PaymentInformation": {"ShipmentCharge": [{"Type": "01", "BillShipper": {"AccountNumber": account}}]},
         "Service": {"Code": order.service or (GROUND if at_home else STANDARD)},
-        "Package": [_package(order, references if at_home else [])],
+        "Package": [_packed(order, references if at_home else [])],
         **({} if at_home else {"ReferenceNumber": references}),
         **({"ShipmentServiceOptions": {"InternationalForms": _customs(order)}} if abroad else {}),
     }
@@ -888,7 +889,7 @@ def _contents(order: LabelOrder) -> str:
     return ", ".join(item.description for item in order.items)[:35] or "Returned goods"
 
 
-def _party(address: Address, abroad: bool) -> dict[str, Any]:
+def _party(address: Address, *, abroad: bool) -> dict[str, Any]:
     """Raises Refused for what UPS would not take, or would take cut short."""
     try:
         lines = fitted_lines(address.lines, width=35, most=3)
@@ -904,13 +905,13 @@ def _party(address: Address, abroad: bool) -> dict[str, Any]:
             "AddressLine": lines,
             "City": address.city[:30],
             **({"StateProvinceCode": address.region} if address.region else {}),
-            **({"PostalCode": address.postcode.replace(" ", "")} if address.postcode else {}),
+            **({"PostalCode": re.sub(r"[ -]", "", address.postcode)} if address.postcode else {}),
             "CountryCode": address.country,
         },
     }
 
 
-def _package(order: LabelOrder, references: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def _packed(order: LabelOrder, references: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     unit = "LBS" if order.customer.country == "US" else "KGS"
     return {
         "Description": _contents(order),

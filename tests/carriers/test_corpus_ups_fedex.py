@@ -205,6 +205,16 @@ def test_recorded_ups_answers_hold_no_code_that_we_do_not_know() -> None:
     } == set()
 
 
+def test_the_labels_of_the_corpus_are_read() -> None:
+    """A UPS answer with one package as an object, and a FedEx answer whose amounts name no currency beside them."""
+    ups, fedex = (
+        carrier.parse_label(json.dumps(_case(slug, "karrio-shipment-parse_shipment_response")["raw"]).encode())
+        for slug, carrier in (("ups", UPS), ("fedex", FEDEX))
+    )
+    assert (ups.number, ups.format, ups.cost_minor, ups.currency) == ("1ZXXXXXXXXXXXXXXXX", "png", 13515, "CAD")
+    assert (fedex.number, fedex.format, fedex.cost_minor, fedex.currency) == ("794953535000", "pdf", 2145, "USD")
+
+
 def test_every_ups_code_is_mapped_or_left_out_with_its_reason() -> None:
     """Letters count as mapped where any type of activity knows them: the corpus lists them without their type."""
     entries = json.loads((CORPUS / "corpus" / "codes" / "ups.json").read_text("utf-8"))["entries"]

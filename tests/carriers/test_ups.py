@@ -5,21 +5,32 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from carriers.adapters.ups import CARRIER, STATUS_CODES, TOKEN_LIFE, TYPES
+from carriers.address import Address
 from carriers.auth import MemoryTokens
-from carriers.contract import Hook, Parcel, Scan, Wanted, ZoneFrom
-from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited, Refused
+from carriers.contract import Hook, Item, LabelOrder, Parcel, Scan, Wanted, ZoneFrom
+from carriers.errors import (
+    BadCredentials,
+    BadPayload,
+    BadSignature,
+    CarrierError,
+    OutcomeUnknown,
+    RateLimited,
+    Refused,
+)
 from carriers.http import Http, open_client, open_http
 from carriers.status import SUB_STATUSES, Status, status_of
 from tests.carriers.fakes.server import Answered
-from tests.carriers.fakes.ups import CREDENTIALS, FakeUps, errors, too_many
+from tests.carriers.fakes.ups import CREDENTIALS, LABELS, FakeUps, errors, too_many
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NUMBER = "1Z0000000000000001"
@@ -433,3 +444,169 @@ def test_another_body_is_refused_by_its_name(body: object, named: str) -> None:
 def test_every_mapped_code_is_a_word_of_the_vocabulary() -> None:
     for word in (*STATUS_CODES.values(), *(word for table in TYPES.values() for word in table.values())):
         assert (status_of(word) if word in SUB_STATUSES else Status(word)) in Status
+
+
+ADA = Address("Ada Lovelace", ("12 Analytical Way", "Flat 3"), "Reno", "89501", "US", "NV", email="ada@x.example")
+WAREHOUSE = Address("Returns", ("1 Dock Road",), "Cedar Rapids", "52404", "US", "IA", "Juniper Ltd", "+1 319 555 0100")
+SHOES = Item("Canvas shoes", 2, 3950, "EUR", sku="S-1", origin_country="PT", hs_code="640419")
+
+
+def order(key: str = "case1", **changed: Any) -> LabelOrder:
+    given = {"customer": ADA, "warehouse": WAREHOUSE, "grams": 1000, "items": (SHOES,), "rma": "R-1001"}
+    return LabelOrder(**{"key": key, **given, **changed})
+
+
+def opened(ups: FakeUps, client: httpx.Client, **changed: str) -> Http:
+    credentials = {**CREDENTIALS, **changed}
+    return open_http(CARRIER, client=client, credentials=credentials, tokens=MemoryTokens(), base=ups.url)
+
+
+def test_the_label_goes_from_the_customer_to_the_warehouse(ups: FakeUps, http: Http) -> None:
+    label = CARRIER.buy_label(http, order())
+    asked = ups.labels[label.number]
+    assert asked["ReturnService"] == {"Code": "9"}
+    assert asked["ShipFrom"] == {
+        "Name": "Ada Lovelace",
+        "EMailAddress": "ada@x.example",
+        "Address": {
+            "AddressLine": ["12 Analytical Way", "Flat 3"],
+            "City": "Reno",
+            "StateProvinceCode": "NV",
+            "PostalCode": "89501",
+            "CountryCode": "US",
+        },
+    }
+    assert asked["ShipTo"]["Name"] == asked["Shipper"]["Name"] == "Juniper Ltd"
+    assert asked["ShipTo"]["Address"]["PostalCode"] == "52404"
+    assert asked["Shipper"]["ShipperNumber"] == "A1B2C3"
+    assert asked["PaymentInformation"]["ShipmentCharge"][0]["BillShipper"] == {"AccountNumber": "A1B2C3"}
+    package = asked["Package"][0]
+    assert package["PackageWeight"] == {"UnitOfMeasurement": {"Code": "LBS"}, "Weight": "2.3"}
+    assert package["ReferenceNumber"] == [{"Value": "case1"}, {"Value": "R-1001"}]
+    assert package["Description"] == "Canvas shoes"
+    assert "ShipmentServiceOptions" not in asked
+    assert (label.body, label.format, label.ref) == (LABELS["GIF"], "gif", label.number)
+    assert (label.cost_minor, label.currency) == (935, "USD")
+
+
+def test_a_label_can_be_voided_for_a_day_and_says_so(ups: FakeUps, http: Http) -> None:
+    first, second = (CARRIER.buy_label(http, order(f"case{n}")) for n in range(2))
+    assert first.voidable_until
+    assert timedelta(hours=23) < first.voidable_until - datetime.now(UTC) <= timedelta(hours=24)
+    assert CARRIER.about.void_within == timedelta(hours=24)
+    CARRIER.void_label(http, first.ref)
+    assert set(ups.labels) == {second.ref}
+    ups.used.add(second.ref)
+    with pytest.raises(Refused, match="Not Voided"):
+        CARRIER.void_label(http, second.ref)
+    with pytest.raises(Refused, match="void period"):
+        CARRIER.void_label(http, first.ref)
+
+
+def test_the_same_order_twice_is_one_label(ups: FakeUps, http: Http) -> None:
+    first, second = (CARRIER.buy_label(http, order()) for _ in range(2))
+    assert (first.number, first.body) == (second.number, second.body)
+    assert len(ups.labels) == 1
+    assert len(ups.calls("/api/shipments")) == 1
+
+
+def test_a_purchase_whose_answer_was_lost_is_found_again(ups: FakeUps, http: Http) -> None:
+    CARRIER.buy_label(http, order())  # sold, but suppose that we never heard of it
+    assert CARRIER.buy_label(http, order()).number in ups.labels
+    assert len(ups.labels) == 1
+
+
+def test_a_lookup_that_fails_buys_nothing(ups: FakeUps, http: Http) -> None:
+    poll(http)
+    for status in (403, 429, 500):
+        ups.next_answers = [errors(status, "1", "no")]
+        with pytest.raises(CarrierError):
+            CARRIER.buy_label(http, order())
+    assert not ups.labels
+
+
+def test_of_several_labels_with_one_reference_the_first_is_taken(ups: FakeUps, http: Http) -> None:
+    first = CARRIER.buy_label(http, order())
+    ups.labels["1Z9999999999999999"] = ups.labels[first.number]
+    assert CARRIER.buy_label(http, order()).number == first.number
+    assert len(ups.labels) == 2
+
+
+def test_an_answer_that_was_lost_may_have_been_a_purchase(ups: FakeUps, http: Http) -> None:
+    poll(http)
+    ups.next_answers = [errors(400, "300097", "No label was found."), Answered({}, 503)]
+    with pytest.raises(OutcomeUnknown):
+        CARRIER.buy_label(http, order())
+
+
+@pytest.mark.parametrize(("wanted", "kind"), [("zpl", "ZPL"), ("pdf", "PDF"), ("", "GIF")])
+def test_a_label_comes_in_the_format_of_the_connection(ups: FakeUps, wanted: str, kind: str) -> None:
+    with open_client() as client:
+        http = opened(ups, client, label_format=wanted)
+        labels = [CARRIER.buy_label(http, order()) for _ in range(2)]
+    assert [(label.body, label.format) for label in labels] == [(LABELS[kind], wanted or "gif")] * 2
+    assert labels[0].cost_minor == 935
+
+
+def test_a_label_that_ups_will_not_give_as_pdf_stays_the_picture_that_was_paid_for(ups: FakeUps) -> None:
+    with open_client() as client:
+        http = opened(ups, client, label_format="pdf")
+        ups.routes["POST /api/labels/v1/recovery"] = lambda received: errors(400, "300097", "No label was found.")
+        label = CARRIER.buy_label(http, order())
+    assert (label.body, label.format) == (LABELS["GIF"], "gif")
+
+
+def test_what_crosses_a_border_is_declared_on_a_partial_invoice(ups: FakeUps, http: Http) -> None:
+    home = replace(ADA, country="DE", region="", postcode="50667", city="Köln", phone="+49 221 1234567")
+    label = CARRIER.buy_label(http, order(customer=home))
+    asked = ups.labels[label.number]
+    forms = asked["ShipmentServiceOptions"]["InternationalForms"]
+    assert (forms["FormType"], forms["ReasonForExport"], forms["CurrencyCode"]) == (["05"], "RETURN", "EUR")
+    assert forms["Product"] == [
+        {
+            "Description": ["Canvas shoes"],
+            "Unit": {"Number": "2", "UnitOfMeasurement": {"Code": "PCS"}, "Value": "39.50"},
+            "CommodityCode": "640419",
+            "PartNumber": "S-1",
+            "OriginCountryCode": "PT",
+        }
+    ]
+    assert asked["Service"] == {"Code": "11"}
+    assert asked["ReferenceNumber"][0] == {"Value": "case1"}
+    assert asked["Package"][0]["PackageWeight"]["UnitOfMeasurement"]["Code"] == "KGS"
+    assert (asked["ShipFrom"]["AttentionName"], asked["ShipFrom"]["Phone"]["Number"]) == (
+        "Ada Lovelace",
+        "492211234567",
+    )
+    assert label.customs == LABELS["PDF"]
+    with pytest.raises(Refused, match="customs"):
+        CARRIER.buy_label(http, order("case2", customer=home, items=()))
+
+
+def test_a_refused_label_keeps_the_words_of_ups(http: Http) -> None:
+    with pytest.raises(Refused, match="exceeds the maximum") as raised:
+        CARRIER.buy_label(http, order(grams=90_000))
+    assert raised.value.code == "120411"
+
+
+def test_what_ups_would_not_print_is_refused_before_it_is_bought(ups: FakeUps, http: Http) -> None:
+    with pytest.raises(Refused, match="does not fit"):
+        CARRIER.buy_label(http, order(customer=replace(ADA, lines=("word " * 40,))))
+    with open_client() as client, pytest.raises(BadCredentials, match="account number"):
+        CARRIER.buy_label(opened(ups, client, account=""), order())
+    assert not ups.labels
+
+
+def test_one_package_may_be_an_object_as_before_version_2403() -> None:
+    package = {"TrackingNumber": NUMBER, "ShippingLabel": {"GraphicImage": b64encode(LABELS["GIF"]).decode()}}
+    results = {"ShipmentIdentificationNumber": NUMBER, "PackageResults": package}
+    label = CARRIER.parse_label(json.dumps({"ShipmentResponse": {"ShipmentResults": results}}).encode())
+    assert (label.number, label.format, label.cost_minor) == (NUMBER, "gif", None)
+
+
+def test_a_label_answer_is_refused_or_not_understood_for_what_it_is() -> None:
+    with pytest.raises(Refused, match="no such"):
+        CARRIER.parse_label(errors(400, "1", "no such").raw())
+    for body in (b"{}", b'{"ShipmentResponse": {}}', b'{"response": {}}', b"<a/>", b"[]"):
+        with pytest.raises(BadPayload):
+            CARRIER.parse_label(body)
