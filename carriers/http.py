@@ -30,10 +30,11 @@ PAUSE: Final = timedelta(seconds=60)  # after a 429 that does not say how long
 MAX_PAUSE: Final = timedelta(hours=1)
 
 # Below which keys carriers put an error's words, the surest first.
-_HOLDERS: Final = ("response", "errors", "error", "meta")
+_HOLDERS: Final = ("response", "errors", "error", "meta", "fault")
 _CODES: Final = ("code", "error_code", "errorCode", "error", "title", "httpCode")
 _TEXTS: Final = (
-    "message", "error_description", "detail", "description", "error_name", "errorDescription", "httpMessage"
+    "message", "error_description", "faultstring", "detail", "description", "error_name", "errorDescription",
+    "httpMessage",
 )  # fmt: skip
 
 # Raised before the first byte of a request is sent, so nothing can have been bought.
@@ -286,8 +287,9 @@ def _xml_words(body: bytes) -> tuple[str, str]:
     told: dict[str, str] = {}
     for element in root.iter():
         told.setdefault(element.tag.lower(), (element.text or "").strip())
-    code = next((told[tag] for tag in ("code", "faultcode") if told.get(tag)), "")
-    text = next((told[tag] for tag in ("description", "faultstring", "message") if told.get(tag)), "")
+    code = next((told[tag] for tag in ("code", "errorcode", "faultcode") if told.get(tag)), "")
+    texts = ("description", "errormessage", "faultstring", "message")
+    text = next((told[tag] for tag in texts if told.get(tag)), "")
     return _short(code), _short(text)
 
 

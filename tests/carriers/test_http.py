@@ -295,6 +295,12 @@ def test_any_retry_after_gives_a_bounded_pause(value: str) -> None:
          ("E002", "no")),
         (b"<s:E xmlns:s='u'><s:Fault><faultcode>s:Client</faultcode><faultstring>no</faultstring></s:Fault></s:E>",
          ("s:Client", "no")),
+        (
+            b"<E><Fault><faultcode>s:Server</faultcode><faultstring>Fault</faultstring><detail><errorCode>E1</errorCode>"
+            b"<errorMessage>no</errorMessage></detail></Fault></E>",
+            ("E1", "no"),
+        ),
+        (b'{"fault": {"faultstring": "expired", "detail": {"errorcode": "E"}}}', ("", "expired")),
         (b"<!DOCTYPE x [<!ENTITY a 'b'>]><x><code>&a;</code></x>", ("", "")),
         (b"plain words", ("", "plain words")),
         (b"<html>login</html>", ("", "")),
