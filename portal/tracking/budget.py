@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 
-from sqlmodel import Session, case, col, select, update
+from sqlalchemy import bindparam, case
+from sqlalchemy import update as sa_update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, select
 
 from carriers.contract import Budget
 from carriers.registry import all_carriers
@@ -30,6 +34,7 @@ _LONG_SECONDS: Final = 3600
 _LONG_BURST: Final = 0.05
 _SHORT_BURST: Final = 0.5
 _MARGIN: Final = 1e-5
+_EVER: Final = 1e18  # seconds: later than any budget reaches
 # Periods that are counted for people, whatever the carrier's budgets are. Shorter ones are over before one looks.
 _COUNTED: Final = frozenset({3600, 86400})
 _SHORTEST_COUNTED: Final = 60
@@ -101,21 +106,44 @@ def spend(
     Raises OverBudget, which rolls the caller's transaction back with it. `must`: the call is made whatever the budgets
     say, and those that can wait make up for it.
     """
-    moment = now.timestamp()
+    connection, moment = tx.connection(), now.timestamp()
     for bucket in sorted(map(Bucket.of, budgets), key=lambda bucket: bucket.seconds):
+        latest = _EVER if must else moment + bucket.slack(purpose)
+        asked = {"of": connection_id, "seconds": bucket.seconds, "now": moment, "latest": latest}
+        asked["interval"] = bucket.interval
+        if connection.execute(_TAKE, asked).rowcount == 1:
+            continue
+        # Spent, or the very first call of this budget.
         key = {"connection_id": connection_id, "period_seconds": bucket.seconds}
         insert_once(tx, ConnectionPace, key | {"spent_until": 0.0})
-        paid = col(ConnectionPace.spent_until)
-        mine = [col(getattr(ConnectionPace, name)) == value for name, value in key.items()]
-        in_time = [] if must else [paid <= moment + bucket.slack(purpose)]
-        took = tx.exec(
-            update(ConnectionPace)
-            .where(*mine, *in_time)
-            .values(spent_until=case((paid > moment, paid), else_=moment) + bucket.interval)
-        )
-        if took.rowcount != 1:
+        if connection.execute(_TAKE, asked).rowcount != 1:
             raise OverBudget
-    _count(tx, connection_id, budgets, now, purpose)
+    for seconds in counted_periods(budgets):
+        row = {"connection_id": connection_id, "period_seconds": seconds, "period": int(moment) // seconds}
+        connection.execute(_one_more(connection.dialect.name, purpose), row)
+
+
+_pace: Any = ConnectionPace.__table__.c  # type: ignore[attr-defined]
+_start = case((_pace.spent_until > bindparam("now"), _pace.spent_until), else_=bindparam("now"))
+_TAKE: Final = (
+    sa_update(ConnectionPace)
+    .where(_pace.connection_id == bindparam("of"), _pace.period_seconds == bindparam("seconds"))
+    .where(_pace.spent_until <= bindparam("latest"))
+    .values(spent_until=_start + bindparam("interval"))
+)
+
+
+@cache
+def _one_more(dialect: str, purpose: Purpose | None) -> Any:
+    """Counts a call in one period. Built once: every call to a carrier is counted several times."""
+    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(ConnectionUse)
+    keys = ("connection_id", "period_seconds", "period")
+    counted = ["calls", *([purpose.value] if purpose else [])]
+    first = {name: int(name in counted) for name in ("calls", *(purpose.value for purpose in Purpose))}
+    again = {name: getattr(ConnectionUse, name) + 1 for name in counted}
+    return insert.values(**first, **{key: bindparam(key) for key in keys}).on_conflict_do_update(
+        index_elements=keys, set_=again
+    )
 
 
 def next_call_at(tx: Session, connection: Connection, now: datetime) -> datetime:
@@ -136,18 +164,6 @@ def counted_periods(budgets: Sequence[Budget]) -> list[int]:
     """The lengths in seconds of the periods in which calls are counted, shortest first."""
     told = {int(budget.per.total_seconds()) for budget in budgets}
     return sorted(_COUNTED | {seconds for seconds in told if seconds >= _SHORTEST_COUNTED})
-
-
-def _count(tx: Session, connection_id: int, budgets: Sequence[Budget], now: datetime, purpose: Purpose | None) -> None:
-    counted: list[Any] = [getattr(ConnectionUse, name) for name in ("calls", *filter(None, [purpose]))]
-    for seconds in counted_periods(budgets):
-        key = {"connection_id": connection_id, "period_seconds": seconds, "period": int(now.timestamp()) // seconds}
-        insert_once(tx, ConnectionUse, key | {"calls": 0} | dict.fromkeys(Purpose, 0))
-        tx.exec(
-            update(ConnectionUse)
-            .where(*(getattr(ConnectionUse, name) == value for name, value in key.items()))
-            .values({column: column + 1 for column in counted})
-        )
 
 
 def _whole(value: object) -> int:
