@@ -231,7 +231,7 @@ def _scan(code: str, words: str, time: object, place: Place, codes: Mapping[str,
 
 
 def _of_page(unit: Mapping[str, Any]) -> Parcel:
-    """One parcel of the tracking page. Its codes and events lie in two lists that belong together while equally long."""
+    """One parcel of the tracking page. Its codes and events lie in two lists; they match while equally long."""
     number = text(unit["tuNo"])
     if not number:
         raise ValueError("a parcel without tuNo")
