@@ -32,6 +32,9 @@ REASONS: Final[Mapping[tuple[str, str, str, str], str]] = {
     ("postnl", "number", "*", "*"): "The number",
     ("purolator", "status", "none", "in_transit"): "The status of a parcel",
     ("ups", "estimate", "none", "*"): "The estimated date of a delivered parcel",
+    ("usps", "estimate", "none", "*"): "The estimate of a delivered parcel",
+    ("usps", "local time", "2016-01-06T22:45:00", "2016-01-06T10:45"): "A quarter to eleven in the evening",
+    ("usps", "status", "delivered", "out_for_delivery"): "What sums a parcel up",
 }
 
 

@@ -41,7 +41,7 @@ SAME: Final = {
 # longer differs.
 DIFFERENCES: Final = {
     ("karrio-parse_tracking_response", "instant"): "The time of a scan",
-    ("karrio2025-parse_tracking_response", "clock"): "Half past ten in the evening",
+    ("karrio2025-parse_tracking_response", "clock"): "A quarter to eleven in the evening",
     ("active_shipping-tracking_response", "instant"): "The time of a scan",
     ("active_shipping-tracking_response", "estimate"): "The estimate of a delivered parcel",
     ("active_shipping-tracking_response_alt", "status"): "What sums a parcel up",
