@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -735,6 +736,7 @@ def _scan(when: When, told: Mapping[str, Any], digits: str, place: Place) -> Sca
     )
 
 
+@lru_cache(maxsize=1024)
 def _mapped(digits: str, kind: str, code: str) -> tuple[Status | None, str | None]:
     """Status and sub-status. The digits decide; the letters only say which kind of it, or stand in for digits missing.
 

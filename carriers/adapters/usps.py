@@ -756,7 +756,10 @@ def _day(value: str) -> date | None:
 
 def _words(value: object) -> str:
     """Text without the markup that USPS puts around its trademarks."""
-    return text(html.unescape(_MARKUP.sub("", html.unescape(text(value, 2000)))))
+    plain = text(value, 2000)
+    if "<" in plain or "&" in plain:
+        plain = html.unescape(_MARKUP.sub("", html.unescape(plain)))
+    return text(plain)
 
 
 def _newest(answers: Iterable[tuple[str, Answer]]) -> Answer:
