@@ -103,6 +103,7 @@ class ClientCredentials(httpx.Auth):
     `http` is the carrier's connection without auth; `path` its token endpoint. After a 401 a token from the cache is
     dropped and the request tried once more with a new one. `blocked_for` is the pause after a 403 of the token
     endpoint where the carrier uses 403 for "too many tokens" (FedEx: ten minutes); without it a 403 is BadCredentials.
+    `header` and `prefix` are where the token goes and what stands before it.
     """
 
     def __init__(
@@ -117,6 +118,8 @@ class ClientCredentials(httpx.Auth):
         fields: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         blocked_for: timedelta | None = None,
+        header: str = "Authorization",
+        prefix: str = "Bearer ",
     ) -> None:
         own = {"client_id": client_id, "client_secret": client_secret} if style == "form" else {}
         basic = httpx.BasicAuth(client_id, client_secret) if style == "basic" else None
@@ -126,6 +129,8 @@ class ClientCredentials(httpx.Auth):
         self._form = {"grant_type": "client_credentials", **own, **(fields or {})}
         self._headers = dict(headers or {})
         self._blocked_for = blocked_for
+        self._header = header
+        self._prefix = prefix
         # Everything sent for a token is part of the key: a corrected secret must not be served the token of the wrong
         # one, nor one account (a header, a scope) that of another.
         asked = (http.base, path, client_id, client_secret, *_pairs(fields), *_pairs(headers))
@@ -153,7 +158,7 @@ class ClientCredentials(httpx.Auth):
             return self._fetch()
 
         token = self._tokens.get(self._key, fetch)
-        request.headers["Authorization"] = f"Bearer {token}"
+        request.headers[self._header] = f"{self._prefix}{token}"
         request.extensions["token_is_fresh"] = fresh
         yield request
 
@@ -161,7 +166,7 @@ class ClientCredentials(httpx.Auth):
         """Whether a new token may help: not when the refused one had only just been fetched."""
         if request.extensions.get("token_is_fresh"):
             return False
-        self._tokens.drop(self._key, request.headers["Authorization"].removeprefix("Bearer "))
+        self._tokens.drop(self._key, request.headers[self._header].removeprefix(self._prefix))
         return True
 
     def _fetch(self) -> tuple[str, timedelta]:
