@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -19,6 +20,7 @@ import orjson
 from carriers.contract import Scan, ZoneFrom
 from carriers.errors import BadPayload
 from carriers.status import SUB_STATUSES, Status, status_of
+from carriers.values import lightly
 
 MAX_DEPTH: Final = 64
 _NESTED: Final = (dict, list)
@@ -125,6 +127,7 @@ def other_body(body: Mapping[str, Any], names: Mapping[str, str], otherwise: str
     return BadPayload(otherwise)
 
 
+@lightly
 @dataclass(frozen=True, slots=True)
 class When:
     """The time of a scan in the terms of Scan: instant or None, wall clock, offset and where that comes from."""
@@ -160,16 +163,27 @@ def when(value: object) -> When:
 
 def _of_seconds(value: str) -> When | None:
     """The commonest spelling, "2026-11-20T14:31:00" and what may follow it; None for every other."""
+    if len(value) < 19 or not value[4] == value[7] == "-" or value[10] != "T" or value[13] != ":":
+        return None
     local = value[:19]
-    if len(local) < 19 or local[4] + local[7] + local[10] + local[13] + local[16] != "--T::" or local[5] == "W":
-        return None
-    rest = _REST.fullmatch(value, 19)
-    if rest is None or not "1990" <= local[:4] <= "2100":
-        return None
+    is_read, ahead, offset = _after_seconds(value[19:])
     try:
-        return _at_wall(local, rest[1])
+        moment = datetime.fromisoformat(local + "+00:00")
     except ValueError:
         return None
+    if not is_read or not 1990 <= moment.year <= 2100:
+        return None
+    if ahead is None:
+        return When(None, local, None, ZoneFrom.UNKNOWN)
+    return When(moment - ahead, local, offset, ZoneFrom.CARRIER)
+
+
+@lru_cache(maxsize=1024)
+def _after_seconds(rest: str) -> tuple[bool, timedelta | None, str]:
+    """What follows the seconds: whether it is read, and the offset that it names."""
+    found = _REST.fullmatch(rest)
+    ahead = offset_of(found[1] or "") if found else None
+    return found is not None, ahead, "" if ahead is None else offset_text(ahead)
 
 
 def local_with_offset(day: str | None, clock: str | None, offset: str | None) -> When:
@@ -246,7 +260,13 @@ def oldest_first(scans: Iterable[Scan], *, newest_first: bool = False) -> tuple[
     first, so that it never poses as the latest news.
     """
     given = list(scans)
-    return tuple(sorted(reversed(given) if newest_first else given, key=_order))
+    if newest_first:
+        given.reverse()
+    given.sort(key=_instant if all(map(_instant, given)) else _order)
+    return tuple(given)
+
+
+_instant = attrgetter("at")
 
 
 def _order(scan: Scan) -> str:

@@ -46,8 +46,11 @@ def placed(when: When, place: Place) -> When:
     """
     if when.at is not None or when.zone_from is not ZoneFrom.UNKNOWN or when.date_only or not when.local:
         return when
-    zones = _zones(place.country, place.region, place.postcode)
-    return _moved(when, zones) if zones else when
+    day = when.local[:10]
+    ahead, offset = _all_day(place.country, place.region, place.postcode, day)
+    if ahead is None:
+        return _moved(when, _zones(place.country, place.region, place.postcode))
+    return When(datetime.fromisoformat(when.local + "+00:00") - ahead, when.local, offset, ZoneFrom.PLACE)
 
 
 def in_zone(when: When, zone: str) -> When:
@@ -62,26 +65,25 @@ def in_zone(when: When, zone: str) -> When:
 
 
 def _moved(when: When, zones: Zones) -> When:
-    day, _, clock = when.local.partition("T")
-    ahead = _all_day(zones, day) or _agreed(zones, when.local)
+    ahead = _agreed(zones, when.local)
     if ahead is None:
         return when
-    at = datetime.fromisoformat(f"{day}T{clock}+00:00") - ahead
+    at = datetime.fromisoformat(when.local + "+00:00") - ahead
     return When(at, when.local, offset_text(ahead), ZoneFrom.PLACE)
 
 
-@lru_cache(maxsize=4096)
-def _all_day(zones: Zones, day: str) -> timedelta | None:
-    """The offset of a day on which no clock is changed, which spares most scans a closer look; None for the others."""
-    first = _agreed(zones, f"{day}T00:00:00")
-    last = _agreed(zones, f"{day}T23:59:59")
-    return first if first == last else None
+@lru_cache(maxsize=8192)
+def _all_day(country: str, region: str, postcode: str, day: str) -> tuple[timedelta | None, str]:
+    """The offset of a place on a day when it changes no clock, and its text: spares most scans a closer look."""
+    zones = _zones(country, region, postcode)
+    first, last = _agreed(zones, f"{day}T00:00:00"), _agreed(zones, f"{day}T23:59:59")
+    return (first, offset_text(first)) if first is not None and first == last else (None, "")
 
 
 def _agreed(zones: Zones, local: str) -> timedelta | None:
-    """The one offset that all zones have at a wall time."""
+    """The one offset that all zones have at a wall time; None without zones."""
     wall = datetime.fromisoformat(local)
-    ahead = _ahead(zones[0], wall)
+    ahead = _ahead(zones[0], wall) if zones else None
     return ahead if all(_ahead(zone, wall) == ahead for zone in zones[1:]) else None
 
 
