@@ -315,6 +315,24 @@ class Authorises(Protocol):
 
 
 @runtime_checkable
+class Reads(Protocol):
+    """Its bodies can be read, however they come: fetched, in files, or written by people here."""
+
+    def parse(self, body: bytes, status: int = 200) -> Answer:
+        """As Tracks.parse."""
+        ...
+
+
+@runtime_checkable
+class ReadsFiles(Reads, Protocol):
+    """Comes in files that somebody puts into the folder named by its field `folder`."""
+
+    def is_whole(self, body: bytes) -> bool:
+        """Pure. Whether a file seems written to its end. One that never does is read after a while all the same."""
+        ...
+
+
+@runtime_checkable
 class Tracks(Protocol):
     """Can be polled."""
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from carriers.contract import About, Budget, Carrier, Hooked, Labels, Tracks, Trust
+from carriers.contract import About, Budget, Carrier, Hooked, Labels, ReadsFiles, Tracks, Trust
 from carriers.registry import all_carriers
 from carriers.status import SUB_STATUSES
 
@@ -19,9 +19,9 @@ _HEAD: Final = """# Carriers
 Generated from the adapters by `make docs`; change `carriers/adapters/`, not this page. What one reads differently from
 other programs is written by hand in `docs/differences/`.
 
-A level is computed, not claimed. *fetch*: numbers can be polled. *+ hooks*: its webhooks are read. *+ labels*: return
-labels can be bought and voided. *+ remote green*: the tests marked `remote` have passed against the carrier's own test
-system, and `docs/remote-green.txt` names it.
+A level is computed, not claimed. *fetch*: numbers can be polled. *files*: it comes in files. *+ hooks*: its webhooks
+are read. *+ labels*: return labels can be bought and voided. *+ remote green*: the tests marked `remote` have passed
+against the carrier's own test system, and `docs/remote-green.txt` names it.
 """
 
 _TRUST: Final = {
@@ -46,6 +46,7 @@ def level(carrier: Carrier, remote_green: bool = False) -> str:
     """How far the adapter goes, from the capabilities it has. A step that is missing ends the ladder of names."""
     steps = [
         ("fetch", isinstance(carrier, Tracks)),
+        ("files", isinstance(carrier, ReadsFiles)),
         ("hooks", isinstance(carrier, Hooked)),
         ("labels", isinstance(carrier, Labels)),
         ("remote green", remote_green),

@@ -87,6 +87,10 @@ class Http:
         """PUT. Options as for `post`."""
         return self._call("PUT", path, **options)
 
+    def patch(self, path: str, **options: Any) -> Reply:
+        """PATCH. Options as for `post`."""
+        return self._call("PATCH", path, **options)
+
     def delete(self, path: str, **options: Any) -> Reply:
         """DELETE. Options as for `post`."""
         return self._call("DELETE", path, **options)

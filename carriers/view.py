@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from carriers.contract import Answer, Estimate, Hooked, Label, Parcel, ReadsLabels, Scan, Tracks
+from carriers.contract import Answer, Estimate, Hooked, Label, Parcel, Reads, ReadsLabels, Scan
 from carriers.documents import measured
 from carriers.errors import BadPayload, Refused
 from carriers.registry import all_carriers
@@ -22,7 +22,7 @@ def parse_file(slug: str, body: bytes, *, hook: bool = False, status: int = 200)
         if not isinstance(carrier, Hooked):
             raise BadPayload(f"{carrier.about.name} sends no webhooks")
         return carrier.parse_hook(body)
-    if not isinstance(carrier, Tracks):
+    if not isinstance(carrier, Reads):
         raise BadPayload(f"{carrier.about.name} cannot be tracked")
     try:
         return carrier.parse(body, status)

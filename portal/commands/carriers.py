@@ -9,11 +9,11 @@ from portal.commands.terminal import NOT_UNDERSTOOD, Stop, read_file, say, usage
 
 def list_carriers(*, as_json: bool) -> None:
     """One line per adapter: slug, name, what it can do, calls per period."""
-    from carriers.contract import Carrier, Hooked, Labels, Tracks
+    from carriers.contract import Carrier, Hooked, Labels, ReadsFiles, Tracks
     from carriers.registry import all_carriers
 
     def abilities(carrier: Carrier) -> list[str]:
-        kinds = (("tracking", Tracks), ("webhooks", Hooked), ("labels", Labels))
+        kinds = (("tracking", Tracks), ("files", ReadsFiles), ("webhooks", Hooked), ("labels", Labels))
         return [word for word, kind in kinds if isinstance(carrier, kind)]
 
     rows = [

@@ -16,7 +16,7 @@ from sqlalchemy import Row
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select, update
 
-from carriers.contract import Answer, Carrier, Hooked, Parcel, Tracks, Trust
+from carriers.contract import Answer, Carrier, Hooked, Parcel, Reads, Trust
 from carriers.errors import BadPayload
 from carriers.registry import all_carriers
 from portal.app import App
@@ -88,8 +88,8 @@ def _answer(carrier: Carrier, row: Row[Any]) -> Answer:
         if not isinstance(carrier, Hooked):
             raise BadPayload("this carrier sends no webhooks")
         return carrier.parse_hook(row.body)
-    if not isinstance(carrier, Tracks):
-        raise BadPayload("this carrier cannot be tracked")
+    if not isinstance(carrier, Reads):
+        raise BadPayload("nothing of this carrier can be read")
     return carrier.parse(row.body, row.http_status)
 
 

@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from carriers.auth import MemoryTokens
-from carriers.contract import About, Answer, Carrier, Hook, Hooked, Parcel, Tracks, Trust, ZoneFrom
+from carriers.contract import About, Answer, Carrier, Hook, Hooked, Parcel, Reads, Tracks, Trust, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited, Unavailable
 from carriers.http import Http, open_client, open_http
 from carriers.status import SUB_STATUSES, Status, status_of
@@ -59,7 +59,7 @@ class Case:
         if self.is_hook:
             assert isinstance(carrier, Hooked)
             return carrier.parse_hook
-        assert isinstance(carrier, Tracks)
+        assert isinstance(carrier, Reads)
         return carrier.parse
 
 
@@ -245,6 +245,10 @@ def poll_and_hook_agree(hook: Case, track: Case, carrier: Carrier) -> None:
     assert pushed <= polled
 
 
+_LOGIN = b"<getAuthResponse><return><authToken>t0ken</authToken></return></getAuthResponse>"
+SOAP_LOGIN = b"<Envelope><Body>" + _LOGIN + b"</Body></Envelope>"
+
+
 class AnyCarrierServer(FakeServer):
     """Hands out tokens wherever one is asked for and gives one chosen answer to everything else."""
 
@@ -256,6 +260,8 @@ class AnyCarrierServer(FakeServer):
         self.requests.append(received)
         if received.path.endswith(("/token", "/access_token")):
             return Answered({"access_token": "t0ken", "expires_in": "3600", "token_type": "bearer"})
+        if "/LoginService/" in received.path:
+            return Answered(SOAP_LOGIN)
         return self.chosen
 
 
