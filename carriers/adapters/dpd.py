@@ -1,0 +1,373 @@
+"""DPD in the Benelux: tracking by the SOAP service ParcelLifeCycle, one parcel a call, with a token of LoginService."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+import httpx
+
+from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan
+from carriers.errors import BadCredentials, BadPayload, Unavailable
+from carriers.http import Http
+from carriers.reading import (
+    UNTIMED,
+    When,
+    as_object,
+    local_with_offset,
+    meant,
+    oldest_first,
+    other_body,
+    reading,
+    text,
+    when,
+)
+from carriers.reading_xml import as_xml, child_text, children
+from carriers.status import Status
+from carriers.zones import placed
+
+if TYPE_CHECKING:
+    from carriers.auth import Tokens
+    from carriers.http import Reply
+
+# `status` of a statusInfo, whatever its case. Above the gap: words of the Benelux services, all from one recorded
+# journey but Delivered. Below it: words of the same service in Germany.
+CODES: Final[Mapping[str, str]] = {
+    "PickedUp": "picked_up",
+    "BetweenDepots": "in_transit",
+    "Depot": "in_transit.arrived_depot",
+    "Courier": "out_for_delivery.on_vehicle",
+    "DeliveryFailure": "attempt_failed",
+    "ReturningFromDelivery": "attempt_failed",  # back at the depot after an attempt
+    "ParcelShop": "available_for_pickup.at_point",
+    "Delivered": "delivered",
+    #
+    "SHIPMENT": "info_received.data_received",
+    "ACCEPTED": "picked_up",
+    "AT_SENDING_DEPOT": "in_transit",
+    "ON_THE_ROAD": "in_transit",
+    "AT_DELIVERY_DEPOT": "in_transit.arrived_depot",
+}
+_FOLDED: Final = {code.casefold(): word for code, word in CODES.items()}
+
+_REASONS_OF_OTHERS: Final = (
+    "DMG", "DAMAGED", "MISROUTED", "ADDRESS_NOT_FOUND", "LOST", "VEHICLE_ISSUE", "REFUSED", "REJECTED",
+    "BUSINESS_CLOSED", "NOT_AVAILABLE", "NOT_HOME", "RECIPIENT_ABSENT", "INCORRECT_ADDRESS", "WRONG_ADDRESS",
+    "ACCESS_RESTRICTED", "CUSTOMS_DELAY", "CUSTOMS_HOLD", "CUSTOMS_DOCS", "DUTIES_UNPAID", "WEATHER",
+    "NATURAL_DISASTER",
+)  # fmt: skip
+_STATUSES_OF_OTHERS: Final = (
+    "in_transit", "on_hold", "delivery_failed", "delivery_delayed", "out_for_delivery", "ready_for_pickup"
+)  # fmt: skip
+_NO_WORD_OF_DPD: Final = "A word of another program's list; DPD's tracking service does not send it."
+UNMAPPED: Final[Mapping[str, str]] = dict.fromkeys((*_REASONS_OF_OTHERS, *_STATUSES_OF_OTHERS), _NO_WORD_OF_DPD)
+
+TOKEN_LIFE: Final = timedelta(hours=12)
+_LOGIN: Final = "LoginService/V2_1"
+_TRACK: Final = "ParcelLifeCycleService/V2_0"
+_TYPES: Final = "http://dpd.com/common/service/types"
+_ENVELOPE: Final = (
+    '<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">'
+    "<soapenv:Header>{head}</soapenv:Header><soapenv:Body>{body}</soapenv:Body></soapenv:Envelope>"
+)
+_REFUSALS: Final = ("DELICOM_ERR_AUTHENTICATION", "LOGIN_")  # how codes begin that mean user, password or token
+
+_ASKED: Final = re.compile(rb"<!-- asked: ([0-9A-Za-z]+) -->\s*\Z")
+_AMERICAN: Final = re.compile(
+    r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4}),? ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))? ?([AP])M", re.IGNORECASE
+)
+_EUROPEAN: Final = re.compile(
+    r"([0-9]{1,2})[.-]([0-9]{1,2})[.-]([0-9]{4})(?:,? ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?)?"
+)
+_PLACE: Final = re.compile(r"(.*?)\s*\(([A-Z]{2})\)")
+_OTHER_ANSWERS: Final[Mapping[str, str]] = {
+    "storeOrdersResponse": "the answer to buying a label",
+    "getAuthResponse": "a token",
+    "getParcelLabelNumberForWebNumberResponse": "the number of a parcel",
+}
+_OTHER_BODIES: Final[Mapping[str, str]] = {
+    "parcelBarcodes": "the answer of DPD's shipping API to buying a label",
+    "label": "the answer of DPD's shipping API to buying a label",
+}
+
+
+class Dpd:
+    """DPD Netherlands and Belgium. Answers do not name the parcel: `fetch` writes beneath them which was asked for."""
+
+    about = About(
+        slug="dpd",
+        name="DPD (Netherlands, Belgium)",
+        docs_url="https://www.dpd.com/nl/en/support/shipping-solutions/integrations/",
+        live="https://wsshipper.dpd.nl",
+        sandbox="https://shipperadmintest.dpd.nl/PublicApi",
+        tracking_page="https://www.dpdgroup.com/nl/mydpd/my-parcels/track?parcelNumber={number}",
+        number_pattern=r"[0-9]{14}[0-9A-Z]?|[0-9A-Z]{28}",
+        codes=CODES,
+        unmapped=UNMAPPED,
+        budgets=(Budget(1, timedelta(seconds=1)),),
+        batch_size=1,
+        time_rule=(
+            "Month/day/year with AM and PM, or day-month-year, without a zone: placed by the country behind the "
+            "scan's town where it has one zone. A date with slashes and without AM or PM could be read two ways and "
+            "is not read."
+        ),
+        fields=(
+            Field("delis_id", "DELIS ID", "The user of DPD's web services."),
+            Field("password", "Password", "Of the web services.", secret=True),
+            Field("country", "Country of the account", "NL or BE.", required=False, default="NL"),
+            Field("language", "Language of the event texts", "en_EN, nl_NL, ...", required=False, default="en_EN"),
+            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+        ),
+        sources=(
+            "XML schemas of DPD: LoginService 2.1, Authentication 2.0, ParcelLifeCycleService 2.0",
+            "One recorded journey and one recorded error of a Belgian account",
+            "Public clients of the services, for their addresses",
+        ),
+        assumed=(
+            "The addresses of the services in the Netherlands and Belgium, live and for tests.",
+            "SHIPMENT, ACCEPTED, AT_SENDING_DEPOT, ON_THE_ROAD and AT_DELIVERY_DEPOT, words of the German service, "
+            "are read as clients of it do.",
+            "A tracking result without anything that was reached means that the parcel is not known.",
+            "A code that begins with LOGIN_ refuses user, password or token.",
+            "A token lives a day; we use it for half of one, and no longer than it is accepted. DPD publishes no "
+            "limit; we ask once a second at most.",
+        ),
+        gaps=(
+            "DPD is not one company with one API: Germany, France and the United Kingdom each have their own, and are "
+            "reached through an aggregator.",
+            "DPD's list of statuses is not public. How it answers for an unknown parcel by a fault was never seen: "
+            "such a fault is tried again like an outage.",
+            "Planned windows (predict) and the receiver are not read; there is no expected date.",
+            "DPD's tracking push is for Germany and not used. Labels (storeOrders, the group's shipping API) are not "
+            "sold here.",
+        ),
+    )
+
+    def auth(self, http: Http, tokens: Tokens) -> httpx.Auth:
+        return Login(http, tokens)
+
+    def fetch(self, http: Http, numbers: Sequence[str]) -> Fetched:
+        """The answer as it came, and beneath it a comment with the number, because DPD does not repeat it.
+
+        A token that DPD does not accept any more is replaced once.
+        """
+        (number,) = numbers
+        login = http.auth
+        if not isinstance(login, Login):
+            raise BadCredentials("DPD needs a login")
+        token, is_fresh = login.token()
+        try:
+            reply = _asked(http, token, number)
+        except BadCredentials:
+            if is_fresh:
+                raise
+            login.drop(token)
+            reply = _asked(http, login.token()[0], number)
+        if reply.status != 200:
+            return Fetched(reply.status, reply.body)
+        plain = "".join(c for c in number if c.isascii() and c.isalnum())
+        return Fetched(200, reply.body + f"\n<!-- asked: {plain} -->".encode())
+
+    def parse(self, body: bytes, status: int = 200) -> Answer:
+        if body.lstrip().startswith(b"{"):
+            with reading("dpd track"):
+                raise other_body(as_object(body), _OTHER_BODIES, "dpd: JSON, where DPD's tracking answers in XML")
+        root = as_xml(body)
+        with reading("dpd track"):
+            found = _ASKED.search(body)
+            return _answer(root, found[1].decode() if found else "")
+
+
+CARRIER = Dpd()
+
+
+class Login(httpx.Auth):
+    """The login of one account. DPD wants the token inside the envelope, so requests pass as they are."""
+
+    def __init__(self, http: Http, tokens: Tokens) -> None:
+        self._http = http
+        self._tokens = tokens
+        filled = http.credentials
+        asked = (http.base, _country(http), filled.get("delis_id", ""), filled.get("password", ""))
+        self._key = sha256("\n".join(("dpd", *asked)).encode()).hexdigest()
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        yield request
+
+    def token(self) -> tuple[str, bool]:
+        """The token, and whether it has only just been fetched."""
+        fetched: list[str] = []
+
+        def fetch() -> tuple[str, timedelta]:
+            fetched.append(self._fetched())
+            return fetched[0], TOKEN_LIFE
+
+        return self._tokens.get(self._key, fetch), bool(fetched)
+
+    def drop(self, token: str) -> None:
+        self._tokens.drop(self._key, token)
+
+    def _fetched(self) -> str:
+        filled = self._http.credentials
+        body = (
+            f'<ns:getAuth xmlns:ns="{_TYPES}/LoginService/2.1"><delisId>{escape(filled.get("delis_id", ""))}</delisId>'
+            f"<password>{escape(filled.get('password', ''))}</password>"
+            f"<messageLanguage>{_language(self._http)}</messageLanguage></ns:getAuth>"
+        )
+        reply = _called(self._http, _LOGIN, f"{_TYPES}/LoginService/2.1/getAuth", body=body)
+        with reading("dpd login"):
+            root = as_xml(reply.body)
+            token = child_text(root, "Body/getAuthResponse/return/authToken", limit=4096)
+        if not token:
+            fault = _fault(root)
+            raise BadCredentials(fault.text if fault else "DPD gave no token", fault.code if fault else "")
+        return token
+
+
+def _asked(http: Http, token: str, number: str) -> Reply:
+    head = (
+        f'<ns:authentication xmlns:ns="{_TYPES}/Authentication/2.0">'
+        f"<delisId>{escape(http.credentials.get('delis_id', ''))}</delisId><authToken>{escape(token)}</authToken>"
+        f"<messageLanguage>{_language(http)}</messageLanguage></ns:authentication>"
+    )
+    body = (
+        f'<ns:getTrackingData xmlns:ns="{_TYPES}/ParcelLifeCycleService/2.0">'
+        f"<parcelLabelNumber>{escape(number)}</parcelLabelNumber></ns:getTrackingData>"
+    )
+    return _called(http, _TRACK, f"{_TYPES}/ParcelLifeCycleService/2.0/getTrackingData", head=head, body=body)
+
+
+def _called(http: Http, service: str, action: str, *, head: str = "", body: str) -> Reply:
+    """Raises BadCredentials for a fault that refuses the login: DPD sends these as any other, mostly with a 500."""
+    at = replace(http, base=http.base.replace(".dpd.nl", f".dpd.{_country(http)}"))
+    try:
+        reply = at.post(
+            f"/soap/services/{service}",
+            content=_ENVELOPE.format(head=head, body=body).encode(),
+            headers={"Content-Type": "text/xml; charset=UTF-8", "Accept": "text/xml", "SOAPAction": action},
+        )
+    except Unavailable as error:
+        if error.code.startswith(_REFUSALS):
+            raise BadCredentials(error.text, error.code) from None
+        raise
+    if (fault := _fault_of(reply.body)) and fault.code.startswith(_REFUSALS):
+        raise BadCredentials(fault.text, fault.code)
+    return reply
+
+
+def _country(http: Http) -> str:
+    return "be" if http.credentials.get("country", "").strip().upper() == "BE" else "nl"
+
+
+def _language(http: Http) -> str:
+    return escape(http.credentials.get("language") or "en_EN")
+
+
+def _fault_of(body: bytes) -> Fault | None:
+    try:
+        return _fault(as_xml(body))
+    except BadPayload:
+        return None
+
+
+def _fault(root: ET.Element) -> Fault | None:
+    """A SOAP fault in the words of its detail where it has one."""
+    fault = root.find("Body/Fault")
+    if fault is None:
+        return None
+    detail = next(children(fault, "detail/*"), None)
+    code = child_text(detail, "errorCode") or child_text(detail, "faultCode") or child_text(fault, "faultcode")
+    words = child_text(detail, "errorMessage") or child_text(detail, "message") or child_text(fault, "faultstring")
+    return Fault(None, code, words)
+
+
+def _answer(root: ET.Element, number: str) -> Answer:
+    if fault := _fault(root):
+        return Answer(errors=(fault,))
+    result = root.find("Body/getTrackingDataResponse/trackingresult")
+    if result is None:
+        for element in children(root, "Body/*"):
+            if name := _OTHER_ANSWERS.get(element.tag):
+                raise BadPayload(f"dpd: this is {name}, not tracking data (it is {element.tag})")
+        raise BadPayload("dpd: neither a tracking result nor a fault; this is not tracking data of DPD")
+    reached = [
+        info for info in (*children(result, "shipmentInfo"), *children(result, "statusInfo")) if _is_reached(info)
+    ]
+    if not reached:
+        return Answer(not_found=(number,)) if number else Answer()
+    scans = oldest_first(_scan(info) for info in reached)
+    status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
+    return Answer(
+        (
+            Parcel(
+                number=number,
+                scans=scans,
+                status=status,
+                sub_status=sub_status,
+                delivered_at=_delivered_at(scans) if status is Status.DELIVERED else None,
+                service=_lines(result.find("shipmentInfo/serviceDescription")),
+            ),
+        )
+    )
+
+
+def _is_reached(info: ET.Element) -> bool:
+    """DPD lists steps of the future too."""
+    return child_text(info, "statusHasBeenReached") == "true"
+
+
+def _scan(info: ET.Element) -> Scan:
+    code = child_text(info, "status")
+    status, sub_status = meant(_FOLDED.get(code.casefold()))
+    place = _place(child_text(info, "location/content"))
+    moment = placed(_when(child_text(info, "date/content")), place)
+    return Scan(
+        at=moment.at,
+        local=moment.local,
+        offset=moment.offset,
+        zone_from=moment.zone_from,
+        code=code,
+        text=_lines(info.find("description")) or child_text(info, "label/content"),
+        status=status,
+        sub_status=sub_status,
+        place=place,
+        date_only=moment.date_only,
+    )
+
+
+def _lines(item: ET.Element | None) -> str:
+    """The lines of a text that DPD has laid out for a page."""
+    return text(" ".join(child_text(line, "content") for line in children(item, "content")))
+
+
+def _place(words: str) -> Place:
+    """ "Mechelen (BE)" """
+    found = _PLACE.fullmatch(words)
+    return Place(city=found[1], country=found[2]) if found else Place(city=words)
+
+
+def _when(words: str) -> When:
+    if found := _AMERICAN.fullmatch(words):
+        month, day, year, hour, minute, second, half = found.groups()
+        if not 1 <= int(hour) <= 12:
+            return UNTIMED
+        return _moment(year, month, day, int(hour) % 12 + (12 if half in "pP" else 0), minute, second)
+    if found := _EUROPEAN.fullmatch(words):
+        day, month, year, hour, minute, second = found.groups()
+        return _moment(year, month, day, int(hour) if hour else None, minute, second)
+    return when(words)
+
+
+def _moment(year: str, month: str, day: str, hour: int | None, minute: str | None, second: str | None) -> When:
+    clock = "" if hour is None else f"{hour:02d}:{minute}:{second or '00'}"
+    return local_with_offset(f"{year}-{month:0>2}-{day:0>2}", clock, None)
+
+
+def _delivered_at(scans: Sequence[Scan]) -> datetime | None:
+    return next((s.at for s in reversed(scans) if s.status is Status.DELIVERED and s.at), None)
