@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, or_, select
+from sqlmodel import Session, or_, update
 
 from portal.tables import Hit
 
@@ -32,21 +32,43 @@ class Limit:
 
 def count(tx: Session, limit: Limit, now: datetime) -> int:
     """One more try; returns how many it makes in this period."""
+    return _count(tx, [limit], now)[0]
+
+
+def take(tx: Session, limits: Sequence[Limit], now: datetime) -> Limit | None:
+    """Counts one try under each limit, all in one statement, before what it is a try at is done. None: go ahead.
+
+    Else the used-up limit that lasts longest, and the try counts under none. Tries under the same key wait for one
+    another until the unit of work ends, so that parallel ones do not get past a limit together. Whoever takes several
+    names them in the same order everywhere, or two could wait for each other.
+    """
+    counts = _count(tx, limits, now)
+    full = [limit for limit, counted in zip(limits, counts, strict=True) if counted > limit.most]
+    if not full:
+        return None
+    give_back(tx, limits, now)
+    return max(full, key=lambda limit: limit.ends(now))
+
+
+def give_back(tx: Session, limits: Sequence[Limit], now: datetime) -> None:
+    """Uncounts a try of this same unit of work, which turned out to be none."""
+    mine = or_(*((_HIT.c.key == limit.key) & (_HIT.c.period == limit.period(now)) for limit in limits))
+    tx.connection().execute(update(_HIT).where(mine).values(count=_HIT.c.count - 1))
+
+
+def _count(tx: Session, limits: Sequence[Limit], now: datetime) -> list[int]:
+    """One more under each limit, in one statement; how many that makes, in the same order."""
     dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
-    row = dialect.insert(Hit).values(
-        key=limit.key, period=limit.period(now), count=1, expires_at=limit.ends(now) + limit.every
-    )
-    more = {"count": _HIT.c.count + 1}
-    counted = row.on_conflict_do_update(index_elements=["key", "period"], set_=more).returning(_HIT.c.count)
-    return int(tx.connection().execute(counted).scalar_one())
-
-
-def reached(tx: Session, limits: Sequence[Limit], now: datetime) -> Limit | None:
-    """The limit that is used up and lasts longest, without counting anything; None when all have room."""
-    mine = [(Hit.key == limit.key) & (Hit.period == limit.period(now)) for limit in limits]
-    counts = {row.key: row.count for row in tx.exec(select(Hit).where(or_(*mine))).all()}
-    full = [limit for limit in limits if counts.get(limit.key, 0) >= limit.most]
-    return max(full, key=lambda limit: limit.ends(now)) if full else None
+    rows = [
+        {"key": limit.key, "period": limit.period(now), "count": 1, "expires_at": limit.ends(now) + limit.every}
+        for limit in limits
+    ]
+    statement = dialect.insert(Hit).values(rows)
+    counted = statement.on_conflict_do_update(
+        index_elements=["key", "period"], set_={"count": _HIT.c.count + 1}
+    ).returning(_HIT.c.key, _HIT.c.period, _HIT.c.count)
+    found = {(key, period): tries for key, period, tries in tx.connection().execute(counted)}
+    return [found[limit.key, limit.period(now)] for limit in limits]
 
 
 def wait(limit: Limit, now: datetime) -> int:

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 
 from portal.agents import network
 from portal.keys import Keys
-from portal.limits import Limit, count, reached, wait
+from portal.limits import Limit, count, give_back, take, wait
 from portal.notify.events import Event
 from portal.notify.outbox import put
 from portal.orders import email_key, number_key, postcode_key
@@ -76,15 +76,13 @@ def find(ask: Ask) -> View | Go:
     if isinstance(form, Faults):
         return _form(ask, "invalid", 422, faults=form, typed=ask.body)
     limits = _limits(ask, form.order)
-    tries, seen = limits.tries, limits.failures
-    full = tries if count(ask.tx, tries, ask.now) > tries.most else reached(ask.tx, seen, ask.now)
-    found = _match(ask, form)
+    full = take(ask.tx, [limits.tries, *limits.failures], ask.now)
     if full is not None:
-        return _limited(ask, full)
+        return _limited(ask, full)  # nothing is looked up: who guessed right waits like who guessed wrong
+    found = _match(ask, form)
     if found is None:
-        for limit in seen:
-            count(ask.tx, limit, ask.now)
         return _form(ask, "unmatched", 404)
+    give_back(ask.tx, limits.failures, ask.now)
     order, trust = found
     if _opens_too_many(ask, order):
         return _limited(ask, limits.orders)
@@ -171,7 +169,10 @@ def _opens_too_many(ask: Ask, order: Order) -> bool:
     place = network(ask.client)
     this_one = Limit(_blind(ask, "orders-from", place, order.id), 1, timedelta(days=1))
     all_of_them = Limit(_blind(ask, "orders-from", place), 30, timedelta(days=1))
-    return count(ask.tx, this_one, ask.now) == 1 and count(ask.tx, all_of_them, ask.now) > all_of_them.most
+    if count(ask.tx, this_one, ask.now) > 1 or take(ask.tx, [all_of_them], ask.now) is None:
+        return False
+    give_back(ask.tx, [this_one], ask.now)  # or asking again would open it
+    return True
 
 
 def _limited(ask: Ask, limit: Limit) -> View:
