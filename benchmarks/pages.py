@@ -148,8 +148,8 @@ def _statements(is_postgres: bool, story: str, now: datetime, orders: int) -> di
             FROM {series}""",
         "contents": f"INSERT INTO shipment_item (shipment_id, order_line_id, quantity) SELECT i, i, 2 FROM {series}",
         **{
-            f"scans {n + 1} of {SCANS}": f"""INSERT INTO scan (shipment_id, carrier, key, at, local, zone_from, date_only,
-            code, text, unlisted, city, region, postcode, country, received_at) SELECT i, 'northpost',
+            f"scans {n + 1} of {SCANS}": f"""INSERT INTO scan (shipment_id, carrier, key, at, local, zone_from,
+            date_only, code, text, unlisted, city, region, postcode, country, received_at) SELECT i, 'northpost',
             'scan-of-a-parcel-{n}', {at}, '2026-11-20T14:31:00', 'carrier', {false}, 'AH', 'Arrived at hub', {false},
             'Warrington', '', 'WA1 1AA', 'GB', {at}
             FROM {series}"""

@@ -8,6 +8,7 @@ Variants: `product` is the application as it ships; `null` is the same without t
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -166,13 +167,24 @@ def _template(settings: Any) -> Any:
         client="127.0.0.1",
         url_path=path,
     )
-    ask.who = order_page.who(ask)
-    prepared: Any = order_page.run(ask)
+    prepared: Any = asyncio.run(_answered(app.db, order_page.steps(ask)))
 
     async def show(request: Request) -> HTMLResponse:
         return HTMLResponse(app.renderer.page(prepared.template, prepared.values, site=ask.site, ask=ask))
 
     return Starlette(routes=[Route("/orders/{order}", show)], middleware=guards(settings))
+
+
+async def _answered(db: Any, steps: Any) -> Any:
+    from portal.quick import Lines, follow
+
+    if not db.is_postgres:
+        return follow(db, steps)
+    lines = Lines(db)
+    try:
+        return await lines.follow(steps)
+    finally:
+        await lines.close()
 
 
 _VARIANTS = {"product": _product, "null": _null, "orm": _orm, "template": _template}

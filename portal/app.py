@@ -68,6 +68,7 @@ def create(settings: Settings, *, now: Clock = utc_now) -> Starlette:
             yield
         finally:
             writer.close()
+            await edge.close()
             threads.shutdown()
             app.db.close()
 

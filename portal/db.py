@@ -30,7 +30,8 @@ class Database:
     """An engine with its two ways in. Build one per process; close it at the end."""
 
     def __init__(self, url: str, *, pool_size: int = 8) -> None:
-        self.engine = _engine(url, pool_size)
+        self._connect_args = _connect_args(url)
+        self.engine = _engine(url, pool_size, self._connect_args)
         self._own: list[Any] = []
         self.is_postgres = self.engine.dialect.name == "postgresql"
         self._write = self.engine.execution_options(doorstep_write=True)
@@ -62,6 +63,12 @@ class Database:
         self._own.append(connection)
         return connection
 
+    @property
+    def connect_args(self) -> dict[str, Any]:
+        """What the driver's own `connect` takes, for connections that the engine cannot make. Holds the password."""
+        _, named = self.engine.dialect.create_connect_args(self.engine.url)
+        return {**named, **self._connect_args}
+
     def close(self) -> None:
         """Closes every connection, pooled or given away. Nobody may be using one any more."""
         for connection in self._own:
@@ -90,11 +97,19 @@ def is_outage(error: BaseException) -> bool:
     return any(kind.__name__ in {"OperationalError", "InterfaceError"} for kind in type(error).__mro__)
 
 
-def _engine(url: str, pool_size: int) -> Engine:
+def _connect_args(url: str) -> dict[str, Any]:
+    if make_url(url).get_backend_name() == "sqlite":
+        return {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    options = "-c idle_in_transaction_session_timeout=30000 -c lock_timeout=5000 -c timezone=UTC"
+    return {"options": options, "connect_timeout": BUSY_SECONDS}
+
+
+def _engine(url: str, pool_size: int, connect_args: dict[str, Any]) -> Engine:
     parsed = make_url(url)
     options: dict[str, Any] = {
         "pool_size": pool_size,
         "max_overflow": 0,
+        "connect_args": connect_args,
         "hide_parameters": True,  # an error's text must not carry somebody's address into a log
         "pool_timeout": BUSY_SECONDS,
         "json_serializer": lambda value: orjson.dumps(value).decode(),
@@ -103,15 +118,12 @@ def _engine(url: str, pool_size: int) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(url, options)
     parsed = parsed.set(drivername="postgresql+psycopg")
-    pg_options = "-c idle_in_transaction_session_timeout=30000 -c lock_timeout=5000 -c timezone=UTC"
-    return create_engine(parsed, connect_args={"options": pg_options, "connect_timeout": BUSY_SECONDS}, **options)
+    return create_engine(parsed, **options)
 
 
 def _sqlite_engine(url: str, options: dict[str, Any]) -> Engine:
     module = sqlite_module()
-    engine = create_engine(
-        url, module=module, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}, **options
-    )
+    engine = create_engine(url, module=module, **options)
     wal = wal_is_safe(module.sqlite_version_info)
 
     @event.listens_for(engine, "connect")

@@ -1,46 +1,153 @@
-"""Selects for the hottest pages: compiled once, run on a driver connection that each thread keeps for itself.
+"""Selects for the hottest pages: compiled once, run on driver connections kept for nothing else.
 
-A Core select through a session costs three to five times what the database itself takes for one or two indexed rows
-(docs/performance.md). The statement stays a Core select of columns, so that its types convert as everywhere else; only
-the road is shorter. For looking, never for writing: each statement is its own snapshot.
+A Core select through a session costs three to five times what the database itself takes for one or two indexed rows,
+and a page that runs in a thread fights the event loop for the interpreter (docs/performance.md). The statement stays a
+Core select of columns, so that its types convert as everywhere else; only the road is shorter. For looking, never for
+writing: each statement is its own snapshot.
+
+Whoever needs rows yields a `Read` and is sent the rows, and so does not know whether somebody waits for them: `follow`
+asks SQLite at once, where a read is no wait; `Lines.follow` lets the event loop do other things until PostgreSQL
+answers.
 """
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections import namedtuple
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import local
+from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
+import orjson
 from sqlalchemy import Select
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from portal.db import Database
+from portal.db import BUSY_SECONDS, Database
 
+LINES: Final = 4
+
+T = TypeVar("T")
 Convert = Callable[[Any], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One select to run, with its parameters by name."""
+
+    quick: Quick
+    values: Mapping[str, Any]
+
+
+Reads = Generator[Read, list[Any], T]
+
+
 class Quick:
-    """One select. Build it at import, from columns with distinct names; `rows` runs it."""
+    """One select. Build it at import, from columns with distinct names. Rows have the columns as attributes."""
 
     def __init__(self, select: Select[Any]) -> None:
         self._select = select
         self._make = make_row(select)
         self._prepared: dict[str, _Prepared] = {}
 
-    def rows(self, db: Database, values: Mapping[str, Any]) -> list[Any]:
-        """Every row, its columns as attributes. `values` are the bound parameters by name."""
-        prepared = self._prepared.get(db.engine.dialect.name) or self._prepare(db)
-        given = prepared.bind(values)
-        found = _run(db, prepared.sql, given)
-        convert, make = prepared.convert, self._make
+    def read(self, **values: Any) -> Read:
+        """What to yield. `values` are the bound parameters by name."""
+        return Read(self, values)
+
+    def prepared(self, db: Database) -> _Prepared:
+        """The statement in this database's dialect."""
+        name = db.engine.dialect.name
+        if name not in self._prepared:
+            self._prepared[name] = _Prepared(self._select, db)
+        return self._prepared[name]
+
+    def made(self, found: list[Any], convert: list[tuple[int, Convert]]) -> list[Any]:
+        """Rows from what the driver gave."""
+        make = self._make
         if not convert:
             return [make(row) for row in found]
         return [make(_converted(row, convert)) for row in found]
 
-    def _prepare(self, db: Database) -> _Prepared:
-        prepared = self._prepared[db.engine.dialect.name] = _Prepared(self._select, db)
-        return prepared
+
+def follow(db: Database, steps: Reads[T]) -> T:
+    """The result of `steps`, each read answered on this thread."""
+    try:
+        read = next(steps)
+        while True:
+            try:
+                rows = _rows(db, read)
+            except Exception as error:
+                read = steps.throw(error)
+            else:
+                read = steps.send(rows)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+class Lines:
+    """At most LINES connections of one event loop to PostgreSQL, made when needed, kept until `close`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._free: list[Any] = []
+        self._gate = asyncio.Semaphore(LINES)
+
+    async def follow(self, steps: Reads[T]) -> T:
+        """The result of `steps`, each read awaited."""
+        try:
+            read = next(steps)
+            while True:
+                try:
+                    rows = await self._rows(read)
+                except Exception as error:
+                    read = steps.throw(error)
+                else:
+                    read = steps.send(rows)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        while self._free:
+            await self._free.pop().close()
+
+    async def _rows(self, read: Read) -> list[Any]:
+        prepared = read.quick.prepared(self._db)
+        try:
+            async with asyncio.timeout(BUSY_SECONDS), self._gate:
+                found = await self._run(prepared.sql, prepared.bind(read.values))
+        except TimeoutError:
+            raise PoolTimeout(f"no answer within {BUSY_SECONDS} s") from None
+        return read.quick.made(found, prepared.convert)
+
+    async def _run(self, sql: str, given: Any) -> list[Any]:
+        if self._free:
+            # A connection that died while idle says nothing about the database: a fresh one decides.
+            with suppress(Exception):
+                return await self._ask(self._free.pop(), sql, given)
+        return await self._ask(await self._open(), sql, given)
+
+    async def _ask(self, connection: Any, sql: str, given: Any) -> list[Any]:
+        try:
+            cursor = await connection.execute(sql, given)
+            rows: list[Any] = await cursor.fetchall()
+        except BaseException:  # a read that was given up leaves the connection amid an answer
+            connection.pgconn.finish()
+            raise
+        self._free.append(connection)
+        return rows
+
+    async def _open(self) -> Any:
+        import psycopg  # only where there is PostgreSQL
+        from psycopg.types.json import set_json_loads
+
+        connection = await psycopg.AsyncConnection.connect(autocommit=True, **self._db.connect_args)
+        set_json_loads(orjson.loads, connection)
+        return connection
 
 
 def make_row(select: Select[Any]) -> Callable[[Any], Any]:
@@ -79,7 +186,7 @@ class _Prepared:
         return [given[name] for name in self._order] if self._order is not None else given
 
 
-class _Connections(threading.local):
+class _Connections(local):
     """This thread's driver connection of each database."""
 
     def __init__(self) -> None:
@@ -87,6 +194,11 @@ class _Connections(threading.local):
 
 
 _connections = _Connections()
+
+
+def _rows(db: Database, read: Read) -> list[Any]:
+    prepared = read.quick.prepared(db)
+    return read.quick.made(_run(db, prepared.sql, prepared.bind(read.values)), prepared.convert)
 
 
 def _run(db: Database, sql: str, given: Any) -> list[Any]:

@@ -12,11 +12,10 @@ import pkgutil
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import structlog
@@ -30,6 +29,7 @@ from starlette.routing import Route
 from portal.app import App
 from portal.brands import host_name
 from portal.db import is_outage
+from portal.quick import Lines, Reads, follow
 from portal.refusal import Refusal
 from portal.tables import Brand
 from portal.web.answers import Blob, Cookie, Data, Go, Result, SignIn, View
@@ -87,6 +87,7 @@ class Ask:
         return self.app.keys.csrf(self.session)
 
 
+T = TypeVar("T")
 Access = Callable[[Ask], Any]
 Run = Callable[[Ask], Result]
 
@@ -100,32 +101,51 @@ class Page:
     who: Access
     run: Run
     writes: bool
-    quick: bool = False
 
     def __call__(self, ask: Ask) -> Result:
         return self.run(ask)
 
 
-def page(
-    method: str, path: str, *, who: Access, writes: bool | None = None, quick: bool = False
-) -> Callable[[Run], Page]:
-    """Makes a function a page. Pages are found by their folder, so there is no list to edit.
+@dataclass(frozen=True, slots=True)
+class QuickPage:
+    """A GET that reads a few rows by portal.quick and nothing else. Rule and function yield their reads."""
 
-    `quick`: reads a few rows by portal.quick and nothing else. On SQLite, where a read is no wait, it runs on the event
-    loop: handing it to a thread and back costs more than the page (docs/performance.md).
+    path: str
+    who: Callable[[Ask], Reads[Any]]
+    run: Callable[[Ask], Reads[Result]]
+    method: str = "GET"
+    writes: bool = False
+
+    def steps(self, ask: Ask) -> Reads[Result]:
+        """The rule, then the page."""
+        ask.who = yield from self.who(ask)
+        result = yield from self.run(ask)
+        return result
+
+
+def page(method: str, path: str, *, who: Access, writes: bool | None = None) -> Callable[[Run], Page]:
+    """Makes a function a page. Pages are found by their folder, so there is no list to edit.
 
     A POST writes; a GET reads unless `writes` says otherwise (a mailed link that is swapped for a session).
     """
-    return lambda run: Page(method, path, who, run, method == "POST" if writes is None else writes, quick)
+    return lambda run: Page(method, path, who, run, method == "POST" if writes is None else writes)
 
 
-def all_pages() -> list[Page]:
-    """Every Page of every module in portal/web/pages. Raises LookupError for a module that declares none."""
+def quick_page(path: str, *, who: Callable[[Ask], Reads[Any]]) -> Callable[[Callable[[Ask], Reads[Result]]], QuickPage]:
+    """Makes a generator function a page that runs on the event loop (docs/adr/0001): it must not wait for anything.
+
+    Handing such a page to a thread and back costs more than the page (docs/performance.md).
+    """
+    return lambda run: QuickPage(path, who, run)
+
+
+def all_pages() -> list[Page | QuickPage]:
+    """Every page of every module in portal/web/pages. Raises LookupError for a module that declares none."""
     folder = importlib.import_module("portal.web.pages")
-    found: list[Page] = []
+    found: list[Page | QuickPage] = []
     for info in sorted(pkgutil.walk_packages(folder.__path__, f"{folder.__name__}."), key=lambda info: info.name):
         module = importlib.import_module(info.name)
-        pages = [value for value in vars(module).values() if isinstance(value, Page)]
+        pages = [value for value in vars(module).values() if isinstance(value, Page | QuickPage)]
         if not pages and not info.ispkg:
             raise LookupError(f"{info.name} declares no page")
         found += pages
@@ -138,28 +158,56 @@ class Edge:
     def __init__(self, app: App, threads: ThreadPoolExecutor) -> None:
         self.app = app
         self.threads = threads
+        self.lines = Lines(app.db) if app.db.is_postgres else None
 
     def routes(self) -> list[Route]:
         """One route per page; fixed paths before patterns, so that no pattern hides one, but the hottest first of all.
 
         A path is compared with one route after the other. No fixed path looks like one of a quick page (tested).
         """
-        pages = sorted(all_pages(), key=lambda page: (not page.quick, page.path.count("{"), page.path))
+        pages = sorted(all_pages(), key=lambda page: (isinstance(page, Page), page.path.count("{"), page.path))
         return [Route(page.path, self.endpoint(page), methods=[page.method]) for page in pages]
 
-    def endpoint(self, page: Page) -> Callable[[Request], Any]:
+    async def close(self) -> None:
+        """Lets go of what the event loop holds."""
+        if self.lines:
+            await self.lines.close()
+
+    def endpoint(self, page: Page | QuickPage) -> Callable[[Request], Any]:
         """The ASGI side of one page."""
+        if isinstance(page, QuickPage):
+            return partial(self._serve_quick, page)
 
         async def serve(request: Request) -> Response:
             body: Mapping[str, Any] | Response = await read_form(request) if page.method == "POST" else {}
             if isinstance(body, Response):
                 return body
-            if page.quick and not self.app.db.is_postgres and self.app.brands.is_fresh():
-                return self.run(page, request, body)
-            work = partial(self.run, page, request, body)
-            return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+            return await self._in_thread(self.run, page, request, body)
 
         return serve
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(function, *arguments))
+
+    async def _serve_quick(self, page: QuickPage, request: Request) -> Response:
+        if not self.app.brands.is_fresh():
+            try:
+                await self._in_thread(self.app.brands.all)
+            except Exception as error:
+                return self._failed(request, None, error)
+        steps = self._quick_steps(page, request)
+        return await self.lines.follow(steps) if self.lines else follow(self.app.db, steps)
+
+    def _quick_steps(self, page: QuickPage, request: Request) -> Reads[Response]:
+        """As `run`, for a page that yields its reads."""
+        site: Brand | None = None
+        try:
+            site = self._site(request, page)
+            ask = self._ask(request, {}, site, None)
+            result = yield from page.steps(ask)
+            return self.respond(result, site, ask)
+        except Exception as error:
+            return self._failed(request, site, error)
 
     async def nowhere(self, request: Request, error: Exception) -> Response:
         """An address that no page has, or not for this method: told like any refusal, with the way on.
@@ -173,7 +221,7 @@ class Edge:
             return RedirectResponse(shorter, 303)
         where = CONSOLE if path.startswith(CONSOLE) else ""
         page = Page("GET", where, _nobody, partial(_not_found, status), writes=False)
-        response = await asyncio.get_running_loop().run_in_executor(self.threads, self.run, page, request, {})
+        response = await self._in_thread(self.run, page, request, {})
         response.headers.update(headers or {})
         return response
 
@@ -181,18 +229,24 @@ class Edge:
         """One page as one unit of work, in a thread. Answers every failure, so that nothing escapes as a bare 500."""
         site: Brand | None = None
         try:
-            if "\x00" in request.scope["path"]:  # PostgreSQL takes none, and no address of ours has one
-                raise Refusal("not_found", 404)
             site = self._site(request, page)
             return self._work(page, request, body, site)
-        except SignIn as sign_in:
-            return RedirectResponse(sign_in.to, 303)
-        except Refusal as refusal:
-            return self.refused(request, site, refusal)
         except Exception as error:
-            return self._broken(request, site, error)
+            return self._failed(request, site, error)
 
-    def _site(self, request: Request, page: Page) -> Brand | None:
+    def _failed(self, request: Request, site: Brand | None, error: Exception) -> Response:
+        """The answer instead of a page's own: somewhere else, a refusal in words, or trouble of ours."""
+        match error:
+            case SignIn():
+                return RedirectResponse(error.to, 303)
+            case Refusal():
+                return self.refused(request, site, error)
+            case _:
+                return self._broken(request, site, error)
+
+    def _site(self, request: Request, page: Page | QuickPage) -> Brand | None:
+        if "\x00" in request.scope["path"]:  # PostgreSQL takes none, and no address of ours has one
+            raise Refusal("not_found", 404)
         host = request.headers.get("host", "")
         console_host = self.app.settings.console_host
         if page.path.startswith(CONSOLE) and console_host:
@@ -205,20 +259,8 @@ class Edge:
         return brand
 
     def _work(self, page: Page, request: Request, body: Mapping[str, Any], site: Brand | None) -> Response:
-        with self._unit(page) as unit:
-            ask = Ask(
-                app=self.app,
-                site=site,
-                unit=unit,
-                now=self.app.now(),
-                path=request.path_params,
-                query=_query(request),
-                headers=request.headers,
-                cookies=request.cookies,
-                body=body,
-                client=request.client.host if request.client else "",
-                url_path=request.scope["path"],
-            )
+        with self.app.db.transaction() if page.writes else self.app.db.reading() as unit:
+            ask = self._ask(request, body, site, unit)
             ask.who = page.who(ask)
             if page.method == "POST":
                 self._check_origin(ask)
@@ -226,10 +268,20 @@ class Edge:
             # Rendered inside: values may be rows, and a template that fails must roll back what the page did.
             return self.respond(result, site, ask)
 
-    def _unit(self, page: Page) -> AbstractContextManager[Session | None]:
-        if page.quick:
-            return nullcontext()
-        return self.app.db.transaction() if page.writes else self.app.db.reading()
+    def _ask(self, request: Request, body: Mapping[str, Any], site: Brand | None, unit: Session | None) -> Ask:
+        return Ask(
+            app=self.app,
+            site=site,
+            unit=unit,
+            now=self.app.now(),
+            path=request.path_params,
+            query=_query(request),
+            headers=request.headers,
+            cookies=request.cookies,
+            body=body,
+            client=request.client.host if request.client else "",
+            url_path=request.scope["path"],
+        )
 
     def _check_origin(self, ask: Ask) -> None:
         own = is_own_site(ask.headers)

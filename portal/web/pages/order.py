@@ -14,12 +14,12 @@ from sqlmodel import SQLModel
 
 from portal.db import Database
 from portal.keys import token_hash
-from portal.quick import Quick
+from portal.quick import Quick, Read, Reads
 from portal.refusal import Refusal
 from portal.tables import HowTo, Order, OrderLine, PolicyVersion, ReturnCase, Shipment, ShipmentItem, ShopperSession
 from portal.web.access import MAX_OPEN_ORDERS, Trust, open_tokens, shopper_of_order, strength
-from portal.web.answers import Data, Go, SignIn, View
-from portal.web.edge import Ask, page
+from portal.web.answers import Data, Go, Result, SignIn
+from portal.web.edge import Ask, page, quick_page
 from portal.web.pages.howto import spoken
 from portal.web.pages.lookup import mail_link_to
 from portal.web.view_frame import shop_view
@@ -130,9 +130,9 @@ class Opened:
     trust: Trust
 
 
-def reader_of_order(ask: Ask) -> Opened:
+def reader_of_order(ask: Ask) -> Reads[Opened]:
     """As access.shopper_of_order, for pages that only look: columns instead of rows, session and order in one read."""
-    found = _rows(ask, _OPENED)
+    found = yield _opened_by(ask, _OPENED)
     if not found:
         raise SignIn("/?expired=1")
     row = max(found, key=strength)
@@ -140,11 +140,11 @@ def reader_of_order(ask: Ask) -> Opened:
     return Opened(row, row.trust)
 
 
-@page("GET", "/orders/{order}", who=reader_of_order, quick=True)
-def order_page(ask: Ask) -> View:
+@quick_page("/orders/{order}", who=reader_of_order)
+def order_page(ask: Ask) -> Reads[Result]:
     """One order: where it is, when it comes, what there is to do."""
     opened: Opened = ask.who
-    data = read_page(ask, opened.row)
+    data = yield from read_page(ask, opened.row)
     values = view(data, brand=ask.brand, trust=opened.trust, now=ask.now)
     return shop_view(ask, "pages/order.html", {**values, "mailed": "mailed" in ask.query})
 
@@ -156,22 +156,23 @@ def mail_link(ask: Ask) -> Go:
     return Go(f"/orders/{ask.who.order.public_id}?mailed=1")
 
 
-def reader_of_shipment(ask: Ask) -> Row[Any]:
+def reader_of_shipment(ask: Ask) -> Reads[Row[Any]]:
     """The shipment in the path, for the session that opened its order; not found for everybody else."""
-    found = _rows(ask, _ONE_SHIPMENT, shipment=ask.path["shipment"])
+    found = yield _opened_by(ask, _ONE_SHIPMENT, shipment=ask.path["shipment"])
     if not found:
         raise Refusal("not_found", 404)
     row: Row[Any] = max(found, key=strength)
     return row
 
 
-@page("GET", "/api/orders/{order}/shipments/{shipment}", who=reader_of_shipment, quick=True)
-def shipment_json(ask: Ask) -> Data:
+@quick_page("/api/orders/{order}/shipments/{shipment}", who=reader_of_shipment)
+def shipment_json(ask: Ask) -> Reads[Result]:
     """One shipment with its stored story (portal.tracking.story). Dates ISO 8601, instants in UTC."""
     row: Row[Any] = ask.who
     story = row.story
     if row.trust == "status" and story.get("pod"):
         story = {**story, "pod": {**story["pod"], "by": ""}}
+    yield from ()  # its rule has read everything
     return Data(
         {
             "id": row.public_id,
@@ -188,38 +189,39 @@ def shipment_json(ask: Ask) -> Data:
     )
 
 
-def read_page(ask: Ask, order: Any) -> Page:
+def read_page(ask: Ask, order: Any) -> Reads[Page]:
     """Everything else that the page shows, in two reads, or three when there are returns."""
-    db, key = ask.app.db, {"order": order.id}
-    shipments = _SHIPMENTS.rows(db, key)
+    shipments = yield _SHIPMENTS.read(order=order.id)
     lines: dict[int, Any] = {}
     packed: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for line in sorted(_LINES.rows(db, key), key=lambda line: (line.position, line.id)):
+    found = yield _LINES.read(order=order.id)
+    for line in sorted(found, key=lambda line: (line.position, line.id)):
         lines.setdefault(line.id, line)
         if line.shipment_id is not None:
             packed[line.shipment_id].append((line.id, line.packed))
-    cases = _RETURNS.rows(db, key) if order.has_returns else ()
-    return Page(order, shipments, list(lines.values()), packed, cases, shelf_of(ask))
+    cases = (yield _RETURNS.read(order=order.id)) if order.has_returns else ()
+    shelf = yield from shelf_of(ask)
+    return Page(order, shipments, list(lines.values()), packed, cases, shelf)
 
 
 _shelves: WeakKeyDictionary[Database, dict[int | None, tuple[float, Shelf]]] = WeakKeyDictionary()
 
 
-def shelf_of(ask: Ask) -> Shelf:
+def shelf_of(ask: Ask) -> Reads[Shelf]:
     """The brand's articles and return window, read again every half minute: they are the same for every order."""
     shelves = _shelves.setdefault(ask.app.db, {})
     kept = shelves.get(ask.brand.id)
     if kept and time.monotonic() - kept[0] < _SHELF_SECONDS:
         return kept[1]
-    shelf = _read_shelf(ask)
+    shelf = yield from _read_shelf(ask)
     shelves[ask.brand.id] = (time.monotonic(), shelf)
     return shelf
 
 
-def _read_shelf(ask: Ask) -> Shelf:
-    key = {"brand": ask.brand.id}
+def _read_shelf(ask: Ask) -> Reads[Shelf]:
     languages = spoken(ask.brand)
-    mine = [row for row in _ARTICLES.rows(ask.app.db, key) if row.locale in languages]
+    articles = yield _ARTICLES.read(brand=ask.brand.id)
+    mine = [row for row in articles if row.locale in languages]
     # A regional article after the general one of the same name, so that it takes its place.
     by_slug = {row.slug: row for row in sorted(mine, key=lambda row: (len(row.locale), row.position, row.id))}
     howtos = tuple(
@@ -233,27 +235,27 @@ def _read_shelf(ask: Ask) -> Shelf:
         }
         for row in by_slug.values()
     )
-    days = [clause.facts["days"] for clause in explain(_policy(ask)) if clause.code == "window_days"]
+    policies = yield _POLICIES.read(brand=ask.brand.id)
+    days = [clause.facts["days"] for clause in explain(_policy(policies)) if clause.code == "window_days"]
     return Shelf(howtos, int(days[0]) if days else None)
 
 
-def _policy(ask: Ask) -> Policy | None:
+def _policy(newest: list[Any]) -> Policy | None:
     """As portal.returning.rows.load_policy, without a session."""
-    newest = _POLICIES.rows(ask.app.db, {"brand": ask.brand.id})
     try:
         return read_policy(newest[0].body) if newest else None
     except BadPolicy:
         return None
 
 
-def _rows(ask: Ask, by_count: list[Quick], **also: str) -> list[Any]:
-    """What this browser's tokens open; refused without any."""
+def _opened_by(ask: Ask, by_count: list[Quick], **also: str) -> Read:
+    """The read of what this browser's tokens open; refused without any."""
     tokens = open_tokens(ask)
     if not tokens:
         raise Refusal("not_found", 404) if ask.url_path.startswith("/api/") else SignIn("/?expired=1")
     hashes = {f"token{n}": token_hash(token) for n, token in enumerate(tokens)}
-    values = {**hashes, "brand": ask.brand.id, "now": ask.now, "order": ask.path["order"], **also}
-    return by_count[len(tokens) - 1].rows(ask.app.db, values)
+    select = by_count[len(tokens) - 1]
+    return select.read(**hashes, brand=ask.brand.id, now=ask.now, order=ask.path["order"], **also)
 
 
 def _iso(value: Any) -> str | None:
