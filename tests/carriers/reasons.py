@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 REASONS: Final[Mapping[tuple[str, str, str, str], str]] = {
+    ("amazon_shipping", "estimate", "none", "*"): "The promised date of a delivered parcel",
+    ("amazon_shipping", "status", "picked_up", "pending"): "Picked up",
     ("bpost", "error", "systemException", "*"): "The code of a system exception",
     ("bpost", "estimate", "none", "*"): "The time of the delivery",
     ("bpost", "status", "out_for_delivery", "on_hold"): "Out for distribution",
@@ -25,6 +27,9 @@ REASONS: Final[Mapping[tuple[str, str, str, str], str]] = {
     ("dhl_parcel_de", "number", "*", "*"): "The number",
     ("dhl_parcel_de", "number", "refused", "*"): "Labels of other services",
     ("dhl_parcel_de", "status", "*", "*"): "The status of an event",
+    ("dpd", "local time", "*", "*"): "The clock",
+    ("dpd", "number", "*", "*"): "The number",
+    ("dpd", "status", "attempt_failed", "out_for_delivery"): "Back at the depot",
     ("easypost", "number", "refused", "*"): "A shipment without postage",
     ("easypost", "status", "info_received", "on_hold"): "A label that waits",
     ("la_poste", "estimate", "none", "*"): "The estimated date of a delivered parcel",
