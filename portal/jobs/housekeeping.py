@@ -16,6 +16,7 @@ from portal.tables import (
     Heartbeat,
     Hit,
     Inbox,
+    LinkRequest,
     ShopperSession,
     UnmappedCode,
 )
@@ -23,6 +24,8 @@ from portal.tracking.mapping import is_known
 from portal.work import Job
 
 RAW_BODIES = timedelta(days=30)
+# Somebody who asked yesterday has asked again; what is kept of it is a stranger's address.
+STALE_WISHES = timedelta(days=1)
 _BATCH = 500
 
 
@@ -40,6 +43,7 @@ def _expired(now: datetime) -> Sequence[tuple[type[SQLModel], ColumnElement[bool
         (AgentSession, col(AgentSession.expires_at) <= now),
         (AccessLink, col(AccessLink.expires_at) <= now),
         (Hit, col(Hit.expires_at) <= now),
+        (LinkRequest, col(LinkRequest.asked_at) <= now - STALE_WISHES),
         (Inbox, col(Inbox.received_at) <= now - RAW_BODIES),
         (ConnectionUse, spent <= int((now - timedelta(days=1)).timestamp())),
         (Handshake, col(Handshake.received_at) <= now - RAW_BODIES),

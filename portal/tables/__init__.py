@@ -19,7 +19,7 @@ from portal.tables.tracking import (
     Subscription,
     UnmappedCode,
 )
-from portal.tables.work import Heartbeat, Hit, Inbox, Outbox
+from portal.tables.work import Heartbeat, Hit, Inbox, LinkRequest, Outbox
 
 __all__ = [
     "AccessLink",
@@ -40,6 +40,7 @@ __all__ = [
     "HowTo",
     "Inbox",
     "Label",
+    "LinkRequest",
     "Note",
     "Order",
     "OrderLine",

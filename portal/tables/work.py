@@ -1,4 +1,4 @@
-"""Rows that are work or count it: the inbox of raw bytes, the outbox of messages, rate counters, heartbeats."""
+"""Rows that are work or count it: the inbox of raw bytes, the outbox of messages, wishes, rate counters, heartbeats."""
 
 from datetime import datetime
 from typing import Any
@@ -56,6 +56,18 @@ class Outbox(Work, table=True):
     text: str = Field(default="", description="what was sent, as sent; without access links")
     provider_id: str = ""
     created_at: datetime
+
+
+class LinkRequest(Work, table=True):
+    """Somebody asked for links to the orders of an address, whether we know it or not. Gone once that is seen to."""
+
+    __tablename__ = "link_request"
+    __table_args__ = (due_index("ix_link_request_due"),)
+
+    id: int | None = row_id()
+    brand_id: int = Field(sa_type=BigInt, foreign_key="brand.id")
+    email: str = Field(description="normalised; quite possibly a stranger's")
+    asked_at: datetime
 
 
 class Hit(SQLModel, table=True):

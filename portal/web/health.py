@@ -18,13 +18,13 @@ from starlette.routing import Route
 
 from portal.app import App
 from portal.notify.outbox import channel_trouble
-from portal.tables import CodeMapping, Connection, Heartbeat, Inbox, Label, Outbox, Shipment, UnmappedCode
+from portal.tables import CodeMapping, Connection, Heartbeat, Inbox, Label, LinkRequest, Outbox, Shipment, UnmappedCode
 from portal.tracking.mapping import is_open
 from portal.web.edge import unavailable
 
 log = structlog.get_logger("portal.health")
 
-_WORK = {"inbox": Inbox, "outbox": Outbox, "label": Label, "mapping": CodeMapping}
+_WORK = {"inbox": Inbox, "outbox": Outbox, "label": Label, "link": LinkRequest, "mapping": CodeMapping}
 
 
 def health_routes(app: App, threads: ThreadPoolExecutor) -> list[Route]:

@@ -298,6 +298,22 @@ def upgrade() -> None:
         batch_op.create_index('ix_inbox_due', ['next_at'], unique=False, postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
         batch_op.create_index('ix_inbox_received', ['received_at'], unique=False)
 
+    op.create_table('link_request',
+    sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('done_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('dead_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('error', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('brand_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('email', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('asked_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['brand_id'], ['brand.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('link_request', schema=None) as batch_op:
+        batch_op.create_index('ix_link_request_due', ['next_at'], unique=False, postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+
     op.create_table('shop_order',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('public_id', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
@@ -775,6 +791,10 @@ def downgrade() -> None:
         batch_op.drop_index('ix_order_email')
 
     op.drop_table('shop_order')
+    with op.batch_alter_table('link_request', schema=None) as batch_op:
+        batch_op.drop_index('ix_link_request_due', postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+
+    op.drop_table('link_request')
     with op.batch_alter_table('inbox', schema=None) as batch_op:
         batch_op.drop_index('ix_inbox_received')
         batch_op.drop_index('ix_inbox_due', postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))

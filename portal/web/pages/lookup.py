@@ -13,8 +13,7 @@ from sqlmodel import col, select
 from portal.agents import network
 from portal.keys import Keys
 from portal.limits import Limit, count, give_back, take, wait
-from portal.notify.events import Event
-from portal.notify.outbox import put
+from portal.notify.wishes import ask_for_links
 from portal.orders import email_key, number_key, postcode_key
 from portal.tables import Order
 from portal.web.access import Trust, nobody, open_order
@@ -25,8 +24,6 @@ from portal.web.view_frame import shop_view
 
 # More orders of one brand under one number than this are not told apart here; importers keep numbers unique in effect.
 _SLOTS = 3
-_RECENT = 3
-_LINK_PERIOD = timedelta(minutes=15)
 
 
 class Lookup(Form):
@@ -91,28 +88,15 @@ def find(ask: Ask) -> View | Go:
 
 @page("POST", "/link", who=nobody)
 def send_links(ask: Ask) -> View | Go:
-    """Mails a fresh link to each recent order of an address. The answer is the same whether it is known or not."""
+    """Asks for a fresh link to each recent order of an address. What is done here never depends on whose it is."""
     form = LinkForm.read(ask.body)
     if isinstance(form, Faults):
         return _form(ask, "no_email", 422, faults=form, typed=ask.body)
     tries = Limit(_blind(ask, "link-from", network(ask.client)), 10, timedelta(minutes=5))
     if count(ask.tx, tries, ask.now) > tries.most:
         return _limited(ask, tries)
-    newest = (
-        select(Order)
-        .where(Order.brand_id == ask.brand.id, Order.email == email_key(form.email))
-        .order_by(col(Order.placed_at).desc(), col(Order.id).desc())
-        .limit(_RECENT)
-    )
-    for order in ask.tx.exec(newest).all():
-        mail_link_to(ask, order)
+    ask_for_links(ask.tx, ask.brand, email_key(form.email), ask.now)
     return Go("/?sent=1")
-
-
-def mail_link_to(ask: Ask, order: Order) -> None:
-    """Queues a private link to the address on the order; asking again within a quarter of an hour adds nothing."""
-    period = int(ask.now.timestamp() // _LINK_PERIOD.total_seconds())
-    put(ask.tx, event=Event.ORDER_LINK, fact=str(period), brand=ask.brand, order=order, now=ask.now, facts={})
 
 
 class _Limits(NamedTuple):

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 
 from portal.db import Database
 from portal.keys import token_hash
+from portal.notify.wishes import mail_link
 from portal.quick import Quick, Read, Reads
 from portal.refusal import Refusal
 from portal.tables import HowTo, Order, OrderLine, PolicyVersion, ReturnCase, Shipment, ShipmentItem, ShopperSession
@@ -21,7 +22,6 @@ from portal.web.access import MAX_OPEN_ORDERS, Trust, open_tokens, shopper_of_or
 from portal.web.answers import Data, Go, Result, SignIn
 from portal.web.edge import Ask, page, quick_page
 from portal.web.pages.howto import spoken
-from portal.web.pages.lookup import mail_link_to
 from portal.web.view_frame import shop_view
 from portal.web.view_order import Page, Shelf, view
 from returns.policy import BadPolicy, Policy, explain, read_policy
@@ -150,9 +150,9 @@ def order_page(ask: Ask) -> Reads[Result]:
 
 
 @page("POST", "/orders/{order}/link", who=shopper_of_order)
-def mail_link(ask: Ask) -> Go:
+def send_link(ask: Ask) -> Go:
     """Mails the private link to the address on this order, wherever that is."""
-    mail_link_to(ask, ask.who.order)
+    mail_link(ask.tx, ask.brand, ask.who.order, ask.now)
     return Go(f"/orders/{ask.who.order.public_id}?mailed=1")
 
 

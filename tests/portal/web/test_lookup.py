@@ -12,8 +12,10 @@ from sqlalchemy import event
 from sqlmodel import func, select
 
 from portal.app import App
+from portal.jobs.housekeeping import clean
 from portal.keys import token_hash
-from portal.tables import AccessLink, Order, Outbox, ShopperSession
+from portal.notify.wishes import see_to_wishes
+from portal.tables import AccessLink, LinkRequest, Order, Outbox, ShopperSession
 from tests.client import Client
 from tests.conftest import Clock
 from tests.portal.web.shopping import TOKEN, change, is_clean, look_up, open_by_link
@@ -194,6 +196,7 @@ def test_a_link_by_mail_is_promised_to_everybody_and_sent_to_the_right_one(
     assert (known.status_code, known.headers["location"]) == (unknown.status_code, unknown.headers["location"])
     assert client.follow(known).text == client.follow(unknown).text
     assert "Check your email" in client.follow(known).text
+    assert see_to_wishes(app) == 2
     with app.db.reading() as tx:
         rows = tx.exec(select(Outbox)).all()
     assert [(row.event, row.recipient, row.order_id) for row in rows] == [
@@ -204,7 +207,29 @@ def test_a_link_by_mail_is_promised_to_everybody_and_sent_to_the_right_one(
 def test_asking_for_a_link_again_and_again_sends_one(client: Client, app: App, world: World) -> None:
     for _ in range(3):
         client.submit("/", "/link", {"email": "ada@example.test"})
+    see_to_wishes(app)
     assert count(app, Outbox) == 1
+    assert count(app, LinkRequest) == 0, "no address of a stranger is kept"
+
+
+def test_asking_for_a_link_makes_the_same_work_whether_the_address_is_known(
+    client: Client, app: App, world: World
+) -> None:
+    known, unknown = (
+        statements_of(client, "/link", {"email": email}, 303) for email in ("ada@example.test", "nobody@example.test")
+    )
+    assert known == unknown
+    assert sum("link_request" in statement for statement in known) == 1
+    assert not any("shop_order" in statement for statement in known)
+
+
+def test_a_wish_for_links_that_nobody_could_see_to_is_forgotten_after_a_day(
+    client: Client, app: App, world: World, clock: Clock
+) -> None:
+    client.submit("/", "/link", {"email": "ada@example.test"})
+    clock.forward(timedelta(days=1))
+    assert clean(app) > 0
+    assert count(app, LinkRequest) == 0
 
 
 def test_no_address_gets_no_link(client: Client, world: World) -> None:
