@@ -133,7 +133,7 @@ class AmazonShipping:
         live=LIVE,
         sandbox=SANDBOX,
         tracking_page="https://track.amazon.com/tracking/{number}",
-        number_pattern=r"TB[ACM][0-9]{12}|[AFC][0-9]{10}|[A-Z0-9]{8,20}",
+        number_pattern=r"TB[ACM][0-9]{12}|[AFC][0-9]{10}|[0-9A-F]{13}|[0-9]{14}",
         codes={**CODES, **BACK},
         unmapped=UNMAPPED,
         budgets=(Budget(80, timedelta(seconds=1)),),
