@@ -1,6 +1,6 @@
 """`make bench`: runs every benchmark, prints the figures beside what they should be, keeps them in bench-results/.
 
-python -m benchmarks [webhooks pages claims startup]
+python -m benchmarks [parsing webhooks pages claims startup]
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import claims, machine, pages, startup, webhooks
+from benchmarks import bodies, claims, machine, pages, parsing, startup, webhooks
 from portal.db import sqlite_module
 
 RESULTS = Path(__file__).resolve().parents[1] / "bench-results"
 ALL: dict[str, Callable[[], dict[str, Any]]] = {
+    "parsing": parsing.main,
     "webhooks": webhooks.main,
     "claims": claims.main,
     "startup": startup.main,
@@ -54,6 +55,8 @@ def _machine() -> dict[str, Any]:
 
 def _lines(name: str, result: dict[str, Any]) -> Iterator[str]:
     """Markdown rows: what, figure, goal, whether it is met."""
+    if name == "parsing":
+        yield from _parsing(result)
     if name == "webhooks":
         for where, found in result.items():
             yield _row(f"{where}: webhooks, of the harmonic limit", found["of_limit"], 0.7)
@@ -72,6 +75,17 @@ def _lines(name: str, result: dict[str, Any]) -> Iterator[str]:
             yield _row(f"{where}: order page, of its template alone", found["page_of_template"], goal)
             yield _row(f"{where}: one shipment as JSON, times Karrio's {pages.KARRIO_PER_SECOND}/s",
                        found["json_times_karrio"], 10)  # fmt: skip
+
+
+def _parsing(result: dict[str, Any]) -> Iterator[str]:
+    for slug in bodies.KINDS:
+        found = result[slug]
+        if "of_karrio" in found:
+            yield _row(f"{slug}: reading an answer, times karrio's parser", found["of_karrio"], 0.1, at_most=True)
+        yield _row(f"{slug}: reading an answer, times json.loads alone", found["of_json"], 3, at_most=True)
+        yield f"| {slug}: reading an answer, times orjson alone | {found['of_orjson']:.1f} | | for comparison |"
+    if "karrio" in result:
+        yield f"| karrio | | | {result['karrio']} |"
 
 
 def _row(what: str, figure: float, goal: float, *, at_most: bool = False) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from carriers.contract import Scan, ZoneFrom
+from carriers.contract import Place, Scan, ZoneFrom
 from carriers.errors import BadPayload
 from carriers.status import SUB_STATUSES, Status, status_of
 from carriers.values import lightly
@@ -102,13 +102,24 @@ def text(value: object, limit: int = 500) -> str:
     Raises TypeError for anything else, so that an object in the place of a word is a surprise.
     """
     if type(value) is str and value.isprintable():  # nearly all: only spaces are left to look after
-        return " ".join(value.split())[:limit] if " " in value else value[:limit]
+        if " " in value and ("  " in value or value[0] == " " or value[-1] == " " or len(value) > limit):
+            return " ".join(value.split())[:limit]
+        return value[:limit]
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise TypeError(f"text expected, not {type(value).__name__}")
     clean = "".join(c if c.isprintable() else " " for c in str(value))
     return " ".join(clean.split())[:limit]
+
+
+@lru_cache(maxsize=4096, typed=True)
+def place_of(city: object = None, region: object = None, postcode: object = None, country: object = None) -> Place:
+    """The place of four fields as they came. Remembered, because a carrier's scans come from the same few thousand.
+
+    Raises TypeError where one of them is no text.
+    """
+    return Place(text(city), text(region), text(postcode), text(country))
 
 
 @lru_cache(maxsize=1024)

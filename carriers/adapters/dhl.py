@@ -31,7 +31,7 @@ from carriers.contract import (
 from carriers.dhl_codes import DIVISIONS
 from carriers.errors import BadCredentials, BadPayload, Refused, UnknownNumber
 from carriers.http import Http, Reply, carrier_words
-from carriers.reading import When, as_object, each, meant, oldest_first, reading, some, text, when
+from carriers.reading import When, as_object, each, meant, oldest_first, place_of, reading, some, text, when
 from carriers.signing import check_shared_text, one_header
 from carriers.status import Status
 from carriers.zones import country_code, placed
@@ -336,8 +336,9 @@ def _parcel(shipment: Mapping[str, Any], pushed: bool) -> Parcel:
     events = each(shipment.get("events"))
     if pushed and not events and summary:
         events = [summary]
-    scans = oldest_first((_scan(event, service, home) for event in events), newest_first=True)
-    status, sub_status = _mapped(service, *_codes(summary))
+    table, _ = DIVISIONS.get(_ALIASES.get(service, service), ({}, {}))
+    scans = oldest_first((_scan(event, table, home) for event in events), newest_first=True)
+    status, sub_status = _mapped(table, *_codes(summary))
     if status is None:
         status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
     details = some(shipment.get("details"))
@@ -364,25 +365,26 @@ def _codes(event: Mapping[str, Any]) -> tuple[str, str]:
     return text(event.get("statusCode")), own if _OWN_CODE.fullmatch(own) else ""
 
 
-def _mapped(service: str, code: str, own: str) -> tuple[Status | None, str | None]:
+def _mapped(table: Mapping[str, str], code: str, own: str) -> tuple[Status | None, str | None]:
     """The division's own code decides; where it is silent or absent, DHL's summary does."""
-    table, _ = DIVISIONS.get(_ALIASES.get(service, service), ({}, {}))
     return meant(table.get(own) or STATUS_CODES.get(code.lower()))
 
 
-def _scan(event: Mapping[str, Any], service: str, home: str) -> Scan:
+def _scan(event: Mapping[str, Any], table: Mapping[str, str], home: str) -> Scan:
     code, own = _codes(event)
-    status, sub_status = _mapped(service, code, own)
+    status, sub_status = _mapped(table, code, own)
     place = _place(event)
     moment = _when(event, place, home)
-    words = (text(event.get("description")), text(event.get("remark")))
+    words, remark = text(event.get("description")), text(event.get("remark"))
+    if remark and remark != words:
+        words = f"{words}: {remark}" if words else remark
     return Scan(
         at=moment.at,
         local=moment.local,
         offset=moment.offset,
         zone_from=moment.zone_from,
         code=code or own or NO_CODE,
-        text=": ".join(dict.fromkeys(filter(None, words))) or text(event.get("status")),
+        text=words or text(event.get("status")),
         status=status,
         sub_status=sub_status,
         place=place,
@@ -393,11 +395,7 @@ def _scan(event: Mapping[str, Any], service: str, home: str) -> Scan:
 
 def _place(holder: Mapping[str, Any]) -> Place:
     address = some(some(holder.get("location")).get("address"))
-    return Place(
-        city=text(address.get("addressLocality")),
-        postcode=text(address.get("postalCode")),
-        country=text(address.get("countryCode")),
-    )
+    return place_of(address.get("addressLocality"), None, address.get("postalCode"), address.get("countryCode"))
 
 
 def _when(event: Mapping[str, Any], place: Place, home: str) -> When:

@@ -30,7 +30,6 @@ from carriers.contract import (
     Label,
     LabelOrder,
     Parcel,
-    Place,
     Scan,
     Trust,
 )
@@ -44,6 +43,7 @@ from carriers.reading import (
     meant,
     oldest_first,
     other_body,
+    place_of,
     reading,
     some,
     text,
@@ -629,13 +629,15 @@ def _scan(event: Mapping[str, Any]) -> Scan:
     """One scan event. The code is FedEx's `eventType`; the text is both its description and what went wrong."""
     code = text(event.get("eventType")) or text(event.get("derivedStatusCode"))
     status, sub_status = _mapped(code, event, text(event.get("exceptionCode")))
-    words = (text(event.get("eventDescription")), text(event.get("exceptionDescription")))
+    words, more = text(event.get("eventDescription")), text(event.get("exceptionDescription"))
+    if more and more != words:
+        words = f"{words}: {more}" if words else more
     location = some(event.get("scanLocation"))
-    place = Place(
-        city=text(location.get("city")),
-        region=text(location.get("stateOrProvinceCode")),
-        postcode=text(location.get("postalCode")),
-        country=text(location.get("countryCode")),
+    place = place_of(
+        location.get("city"),
+        location.get("stateOrProvinceCode"),
+        location.get("postalCode"),
+        location.get("countryCode"),
     )
     moment = when(event.get("date"))
     if not moment.local.endswith("T00:00:00"):
@@ -646,7 +648,7 @@ def _scan(event: Mapping[str, Any]) -> Scan:
         offset=moment.offset,
         zone_from=moment.zone_from,
         code=code,
-        text=": ".join(dict.fromkeys(w for w in words if w)),
+        text=words,
         status=status,
         sub_status=sub_status,
         place=place,

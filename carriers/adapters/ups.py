@@ -53,6 +53,7 @@ from carriers.reading import (
     offset_text,
     oldest_first,
     other_body,
+    place_of,
     reading,
     some,
     text,
@@ -678,11 +679,11 @@ def _activity(activity: Mapping[str, Any]) -> Scan:
         _when(activity, ("date", "time", "gmtDate", "gmtTime")),
         status,
         text(status.get("statusCode")),
-        Place(
-            city=text(address.get("city")),
-            region=text(address.get("stateProvince")),
-            postcode=text(address.get("postalCode")),
-            country=text(address.get("countryCode")) or text(address.get("country")),
+        place_of(
+            address.get("city"),
+            address.get("stateProvince"),
+            address.get("postalCode"),
+            address.get("countryCode") or address.get("country"),
         ),
     )
 
@@ -695,11 +696,8 @@ def _alert(event: Mapping[str, Any]) -> Answer:
         _when(event, ("localActivityDate", "localActivityTime", "gmtActivityDate", "gmtActivityTime")),
         status,
         text(status.get("descriptionCode")),
-        Place(
-            city=text(location.get("city")),
-            region=text(location.get("stateProvince")),
-            postcode=text(location.get("postalCode")),
-            country=text(location.get("country")),
+        place_of(
+            location.get("city"), location.get("stateProvince"), location.get("postalCode"), location.get("country")
         ),
     )
     window = (event.get("deliveryStartTime"), event.get("deliveryEndTime"))
