@@ -149,7 +149,8 @@ def change_connection(
     """
     about = all_carriers()[row.carrier].about
     secret = _secret_names(about)
-    given = {key: value for key, value in fields.items() if value}
+    defaults = {field.name: field.default for field in about.fields if field.default and not field.secret}
+    given = defaults | {key: value for key, value in fields.items() if value}
     new_secrets = secret & given.keys()
     # One who fills in every secret anew needs none of the old ones, and the key that sealed them may be lost.
     stays = set(row.secrets_set) - new_secrets - set(forget)

@@ -99,6 +99,12 @@ def refused(ask: Ask, order: Order, refusal: Refusal) -> View:
     return View("console/refused.html", {**frame(ask, ""), **values}, refusal.status)
 
 
+def declined(ask: Ask, here: str, back: str, refusal: Refusal) -> View:
+    """The same for what is about no order: `here` is the rail's entry, `back` the page to return to."""
+    values = {"why": phrase(REFUSED, refusal.code, refusal.facts), "order": {"number": "", "path": back}}
+    return View("console/refused.html", {**frame(ask, here), **values, "opinions": []}, refusal.status)
+
+
 def _stale(desk: Desk, move: str) -> Go | View:
     """The case moved on meanwhile: a double click of the same agent is told so gently, anything else with names."""
     trail = select(Audit).where(Audit.return_id == desk.case.id).order_by(col(Audit.id).desc()).limit(3)

@@ -28,6 +28,7 @@ _RAIL = (
     ("inbox", "Carrier data", "box", "/console/inbox"),
     ("codes", "Unknown codes", "list", "/console/codes"),
     ("connections", "Connections", "truck", "/console/connections"),
+    ("usage", "Calls to carriers", "gauge", "/console/usage"),
     ("brands", "Brands", "shop", "/console/brands"),
 )
 

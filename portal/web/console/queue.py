@@ -10,6 +10,7 @@ from sqlmodel import col, select
 
 from carriers.status import FINAL, Status
 from portal.tables import Connection, Inbox, Label, Order, Outbox, ReturnCase, Shipment, UnmappedCode
+from portal.tracking.mapping import is_open
 from portal.web.console.scope import seen_by
 from portal.web.console.show import Phrase, Show, phrase, show_for
 from portal.web.console.words import DELAYS, EVENTS, RETURN_STATES, STATUSES, SUB_STATUSES
@@ -81,7 +82,7 @@ def rail_counts(ask: Ask) -> dict[str, int]:
     """The figures beside the rail's entries; no figure means nothing to do there."""
     parcels, cases = _parcels(ask), _cases(ask, State.REQUESTED, *TO_SETTLE)
     dead = _count(ask, _dead_messages(ask)), _count(ask, _dead_inbox(ask))
-    codes = _count(ask, select(UnmappedCode))
+    codes = _count(ask, _open_codes())
     needs = (_count(ask, parcels), _count(ask, cases), _count(ask, _cases_arrived(ask)), _count(ask, _dead_labels(ask)))
     return {
         "queue": sum(needs) + sum(dead) + codes,
@@ -95,7 +96,7 @@ def rail_counts(ask: Ask) -> dict[str, int]:
 def visible(ask: Ask) -> ColumnElement[bool]:
     """Connections that an agent may see the state of: their brand's, and those that all brands share."""
     mine = seen_by(ask.who, Connection.brand_id)
-    return or_(mine, col(Connection.brand_id).is_(None))
+    return and_(or_(mine, col(Connection.brand_id).is_(None)), col(Connection.removed_at).is_(None))
 
 
 def own(ask: Ask) -> ColumnElement[bool]:
@@ -146,7 +147,16 @@ def _dead_messages(ask: Ask) -> Query:
 
 def _dead_inbox(ask: Ask) -> Query:
     mine = select(Inbox, Connection).join(Connection, col(Connection.id) == col(Inbox.connection_id))
-    return mine.where(own(ask), col(Inbox.dead_at).is_not(None))
+    return mine.where(own(ask), is_not_understood())
+
+
+def is_not_understood() -> ColumnElement[bool]:
+    """Raw data that was given up and that nobody laid aside."""
+    return and_(col(Inbox.dead_at).is_not(None), col(Inbox.discarded).is_(None))
+
+
+def _open_codes() -> Query:
+    return select(UnmappedCode).where(is_open())
 
 
 def _dead_labels(ask: Ask) -> Query:
@@ -160,7 +170,7 @@ def _dead_labels(ask: Ask) -> Query:
 
 
 def _count_trouble(ask: Ask) -> int:
-    rows = (_dead_messages(ask), _dead_inbox(ask), _dead_labels(ask), select(UnmappedCode))
+    rows = (_dead_messages(ask), _dead_inbox(ask), _dead_labels(ask), _open_codes())
     return sum(_count(ask, query) for query in rows)
 
 
@@ -276,7 +286,7 @@ def _trouble_rows(ask: Ask) -> list[Row]:
     rows += [
         _system_row(ask, row.dead_at, "Not understood", "/console/inbox", row.carrier, row.error) for row, _ in inbox
     ]
-    for code in ask.tx.exec(select(UnmappedCode).limit(SHOWN)).all():
+    for code in ask.tx.exec(_open_codes().limit(SHOWN)).all():
         text = f"{code.code}: {code.text}" if code.text else code.code
         rows.append(_system_row(ask, code.first_seen_at, "Unknown code", "/console/codes", code.carrier, text))
     return rows

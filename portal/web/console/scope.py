@@ -70,6 +70,17 @@ def actor(who: SignedIn) -> Actor:
     return Actor(f"agent:{who.agent.public_id}", who.agent.name)
 
 
+def sees_every_brand(ask: Ask) -> bool:
+    """Whether the agent may decide what holds for all brands: meanings of codes, accounts that brands share."""
+    return ask.who.agent.brand_id is None
+
+
+def for_every_brand(ask: Ask) -> None:
+    """Refusal not_found for an agent of one brand."""
+    if not sees_every_brand(ask):
+        raise Refusal("not_found", 404)
+
+
 def brands_of(ask: Ask) -> list[Brand]:
     """The brands this agent works for, by name."""
     return [brand for brand in ask.app.brands.all() if brand.id is not None and ask.who.sees(brand.id)]

@@ -229,12 +229,30 @@ SAID: Mapping[str, str] = {
     "message_again": "The message is queued again.",
     "message_not_again": "The message was not queued: %(why)s.",
     "inbox_again": "It will be read again within a minute.",
+    "inbox_all_again": "%(count)s will be read again within a minute.",
+    "inbox_discarded": "Laid aside: %(count)s.",
+    "code_mapped": "%(named)s has a meaning now. Parcels are being read again.",
+    "code_unmapped": "%(named)s has no meaning again. Parcels are being read again.",
+    "connection_added": "%(name)s is connected and is being tested.",
+    "connection_changed": "%(name)s is changed and is being tested.",
+    "connection_same": "Nothing of %(name)s was changed.",
+    "connection_on": "%(name)s is switched on.",
+    "connection_off": "%(name)s is switched off.",
+    "connection_removed": "%(name)s and its secrets are removed.",
+    "connection_tested": "%(name)s is being tested.",
     "already": "That was done already. Nothing was done twice.",
 }
 
 # The refusals of the returning verbs and of the console's own forms.
 REFUSED: Mapping[str, str] = {
     "note_empty": "The note is empty.",
+    "code_is_known": "The carrier’s own table has this code. It cannot be given another meaning here.",
+    "mapping_changed": "Somebody gave this code another meaning meanwhile. Look at it again.",
+    "no_such_status": "Choose what the code means.",
+    "no_such_code": "This cannot be a carrier’s code.",
+    "no_such_carrier": "This version does not know that carrier.",
+    "labels_in_work": "Labels are being bought or given back through this connection. Try again when they are done.",
+    "secrets_locked": "The stored secrets cannot be opened with the keys here. Fill in every secret again.",
     "wrong": "The quantity must be a whole number.",
     "no_such_message": "This kind of message cannot be sent again.",
     "already_refunded": "This return is refunded already.",
@@ -270,4 +288,5 @@ FAULTS: Mapping[str, str] = {
     "not_above_zero": "The amount must be above zero.",
     "nothing_chosen": "Choose at least one item.",
     "unknown_reason": "Choose a reason.",
+    "no_such_brand": "Choose one of your brands.",
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlmodel import select
 
 from portal.app import App
-from portal.tables import Connection, ConnectionUse, Inbox, UnmappedCode
+from portal.tables import Audit, Connection, Inbox
 from tests.portal.console.desk import Desk, form_of
+from tests.portal.tracking.northpost import answer, event
 from tests.world import World
 
 
@@ -62,36 +65,80 @@ def test_data_of_a_shared_connection_is_not_for_an_agent_of_one_brand(kim: Desk,
     assert "Everything was understood" in kim.get("/console/inbox").text
 
 
-def test_an_unknown_code_is_listed_with_a_sample_only_of_own_parcels(kim: Desk, app: App, world: World) -> None:
-    numbers = {"OWN": world.shipments[0].number, "THEIRS": world.other_shipment.number}
-    with app.db.transaction() as tx:
-        for code, number in numbers.items():
-            seen = {"first_seen_at": app.now(), "last_seen_at": app.now()}
-            tx.add(UnmappedCode(carrier="northpost", code=code, text="Zoll", count=7, sample_number=number, **seen))
-    page = kim.get("/console/codes").text
-    assert "OWN" in page
-    assert "THEIRS" in page
-    assert numbers["OWN"] in page
-    assert numbers["THEIRS"] not in page
-
-
-def test_a_connection_shows_its_state_and_what_is_spent(kim: Desk, app: App, world: World) -> None:
-    now = int(app.now().timestamp())
-    with app.db.transaction() as tx:
-        row = tx.get_one(Connection, world.connection.id)
-        row.state, row.state_text, row.rejected_hooks = "bad_credentials", "401 from Northpost", 3
-        tx.add(ConnectionUse(connection_id=row.id or 0, period_seconds=1, period=now, calls=4))
-        tx.add(ConnectionUse(connection_id=row.id or 0, period_seconds=1, period=now - 1, calls=9))
-    page = kim.get("/console/connections").text
-    assert "Credentials refused" in page
-    assert "401 from Northpost" in page
-    assert "4 of 10 a second" in page
-    assert "hook_token" not in page
-    assert world.connection.hook_token not in page
-
-
 def test_brands_show_host_sender_and_policy(kim: Desk) -> None:
     page = kim.get("/console/brands").text
     assert "juniper.test" in page
     assert "Juniper &lt;post@juniper.example&gt;" in page
     assert "version 1" in page
+
+
+def more(app: App, raw: Inbox, count: int, **values: object) -> None:
+    """The same trouble again, so often."""
+    with app.db.transaction() as tx:
+        for n in range(count):
+            given = raw.model_dump(exclude={"id"}) | {"hook_key": f"more{n}{values}"} | values
+            tx.add(Inbox(**given))
+
+
+def rows(app: App) -> list[Inbox]:
+    with app.db.reading() as tx:
+        return list(tx.exec(select(Inbox).order_by("id")).all())
+
+
+def test_the_same_trouble_is_one_line_with_its_count(kim: Desk, app: App, raw: Inbox) -> None:
+    more(app, raw, 3, received_at=app.now() - timedelta(days=2))
+    more(app, raw, 1, error="something else")
+    page = kim.get("/console/inbox").text
+    assert page.count("/retry") == 2
+    assert '<td class="n num">4</td>' in page
+    assert "Sun 22 Nov" in page
+
+
+def test_all_of_one_reason_are_read_again_at_once(kim: Desk, app: App, raw: Inbox) -> None:
+    more(app, raw, 2)
+    more(app, raw, 1, error="something else")
+    told = kim.follow(kim.press(kim.get("/console/inbox").text.partition("no parcels")[2], "/retry"))
+    assert "3 will be read again" in told.text
+    assert [row.dead_at is None for row in rows(app)] == [True, True, True, False]
+
+
+def test_what_is_laid_aside_leaves_the_queue_with_its_reason_and_may_come_back(kim: Desk, app: App, raw: Inbox) -> None:
+    more(app, raw, 1)
+    page = kim.get(form_of(kim.get("/console/inbox").text, "/retry")[0].removesuffix("/retry")).text
+    assert kim.press(page, "/discard", reason="  ").status_code == 422
+    told = kim.follow(kim.press(page, "/discard", reason="A test of <theirs>", alike="yes"))
+    assert "Laid aside: 2" in told.text
+    assert "Everything was understood" in told.text
+    aside = kim.get("/console/inbox?show=aside").text
+    assert "A test of &lt;theirs&gt;" in aside
+    assert kim.client.get("/health").json()["work"]["inbox"]["dead"] == 0
+    with app.db.reading() as tx:
+        act = tx.exec(select(Audit).where(Audit.act == "inbox.discarded")).one()
+    assert (act.actor_name, act.facts["count"], act.facts["reason"]) == ("Kim", 2, "A test of <theirs>")
+    kim.press(aside, "/retry")
+    assert sum(row.dead_at is None and row.discarded is None for row in rows(app)) == 1
+
+
+def test_a_row_says_whether_this_version_understands_it(kim: Desk, app: App, raw: Inbox) -> None:
+    def page() -> str:
+        return kim.get(form_of(kim.get("/console/inbox").text, "/retry")[0].removesuffix("/retry")).text
+
+    assert "This version does not understand it either" in page()
+    import orjson
+
+    with app.db.transaction() as tx:
+        body = orjson.dumps(answer("NP447109260GB", [event("COL", app.now())]))
+        tx.get_one(Inbox, raw.id).body = body
+    assert "This version understands it: 1 parcels, 1 scans" in page()
+
+
+def test_our_own_secrets_do_not_show_in_what_came_back(kim: Desk, app: App, world: World, raw: Inbox) -> None:
+    secret, token = "np_test_key", world.connection.hook_token
+    with app.db.transaction() as tx:
+        row = tx.get_one(Inbox, raw.id)
+        row.body = f'{{"echo": "{secret}", "to": "/hooks/northpost/{token}"}}'.encode()
+        row.headers = {"northpost-signature": f"t=1,v1={secret}"}
+    page = kim.get(form_of(kim.get("/console/inbox").text, "/retry")[0].removesuffix("/retry")).text
+    assert secret not in page
+    assert token not in page
+    assert "*" * len(secret) in page

@@ -11,7 +11,18 @@ from sqlmodel import select
 from portal.app import App
 from portal.audit import SHOPPER, Actor
 from portal.returning import approve, receive, start
-from portal.tables import Audit, Brand, Order, OrderLine, Outbox, Refund, ReturnCase, ReturnItem
+from portal.tables import (
+    Audit,
+    Brand,
+    Connection,
+    Label,
+    Order,
+    OrderLine,
+    Outbox,
+    Refund,
+    ReturnCase,
+    ReturnItem,
+)
 from tests.client import Client
 from tests.portal.console.desk import Desk, form_of, sign_in
 from tests.world import World
@@ -226,3 +237,18 @@ def test_received_goods_are_on_the_queue_until_they_are_settled(kim: Desk, app: 
         receive.receive(tx, brand, row, SAM, app.now())
     assert case.rma not in kim.get("/console?show=decide").text
     assert case.rma in kim.get("/console?show=settle").text
+
+
+def test_the_label_stays_for_the_agent_when_it_was_used(kim: Desk, app: App, order_path: str, world: World) -> None:
+    case = make_case(app, world)
+    with app.db.transaction() as tx:
+        connection = tx.exec(select(Connection)).first()
+        assert connection is not None
+        values = {"return_id": case.id, "brand_id": case.brand_id, "connection_id": connection.id}
+        tx.add(Label(**values, state="ready", pdf=b"%PDF-1.7 small"))
+        tx.get_one(ReturnCase, case.id).status = "in_transit"
+    link = re.search(r'href="(/console/[^"]+/label\.pdf)"', kim.get(order_path).text)
+    assert link is not None
+    pdf = kim.get(link[1])
+    assert (pdf.status_code, pdf.content) == (200, b"%PDF-1.7 small")
+    assert kim.get(link[1].replace(case.public_id, "x" * 22)).status_code == 404

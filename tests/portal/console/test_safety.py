@@ -14,13 +14,42 @@ from portal.audit import SHOPPER, record
 from portal.notify.events import Event
 from portal.notify.outbox import put
 from portal.returning import start
-from portal.tables import Agent, Brand, Customer, Note, Order, OrderLine, Outbox, Product, Scan, Shipment, UnmappedCode
+from portal.tables import (
+    Agent,
+    Brand,
+    CodeMapping,
+    Connection,
+    ConnectionTrial,
+    Customer,
+    Note,
+    Order,
+    OrderLine,
+    Outbox,
+    Product,
+    Scan,
+    Shipment,
+    UnmappedCode,
+)
 from tests.client import Client
 from tests.portal.console.desk import Desk, sign_in
 from tests.world import World
 
 EVIL = "\"'><script>alert(1)</script>{{7*7}}%(x)s%s&amp;\u202e"
-PAGES = ["", "/messages", "/codes", "/connections", "/brands", "/search?q=J-10", "/inbox"]
+PAGES = [
+    "",
+    "/messages",
+    "/codes",
+    "/connections",
+    "/brands",
+    "/search?q=J-10",
+    "/inbox",
+    "/inbox?show=aside",
+    "/usage",
+]
+PAGES += ["/carriers", "/carriers?q=%22%3E%3Cscript%3Ealert(1)", "/carriers/northpost", "/carriers/ups"]
+# Those of an agent who may decide for every brand.
+MAP = f"/codes/map?{urlencode({'carrier': 'northpost', 'code': EVIL[:40], 'word': 'delivered'})}"
+WIDE = ["/codes?show=mapped", MAP, "/connections/{connection}", "/connections/{connection}/remove"]
 PANELS = ["", "?do=exchange", "?do=refund&amount=1", "?do=return&check=1"]
 
 
@@ -56,6 +85,14 @@ def poison(app: App, world: World) -> None:
         case.plan = {"lines": [{"code": code, "facts": facts, "amount_minor": 1} for code in (EVIL, "goods")]}
         scan = {"code": EVIL, "text": EVIL, "city": EVIL, "region": EVIL, "country": EVIL, "local": EVIL}
         tx.add(Scan(shipment_id=shipment.id or 0, key="a", zone_from="unknown", received_at=app.now(), **scan))
+        by = {"actor": "agent:x", "actor_name": EVIL, "created_at": app.now(), "error": EVIL, "version": 1}
+        tx.add(CodeMapping(carrier="northpost", code=EVIL[:40], word="delivered", **by))
+        account = tx.get_one(Connection, world.connection.id)
+        _fill(account, "name", "state_text")
+        account.config, account.secrets_set = {"base_url": EVIL, "hook_rate": EVIL}, {"api_key": EVIL}
+        facts_of_test = {"part": "tracking", "mark": "bad", "code": "refused", "facts": {"text": EVIL}}
+        found = {"findings": [facts_of_test, {**facts_of_test, "part": EVIL, "code": EVIL}], "created_at": app.now()}
+        tx.add(ConnectionTrial(connection_id=account.id or 0, number=EVIL, **found))
         seen = {"first_seen_at": app.now(), "last_seen_at": app.now()}
         tx.add(UnmappedCode(carrier=EVIL, code=EVIL, text=EVIL, count=1, sample_number=EVIL, **seen))
         tx.add(Note(order_id=order.id or 0, agent_id=world.kim.id or 0, body=EVIL, created_at=app.now()))
@@ -76,9 +113,18 @@ def pages(desk: Desk, order_path: str, line: str) -> list[str]:
     return [answer.text for answer in answers]
 
 
+def wide_pages(client: Client, world: World) -> list[str]:
+    """Those that only agents of every brand see."""
+    sam = sign_in(client, "sam")
+    paths = [f"/console{path}".replace("{connection}", world.connection.public_id) for path in WIDE]
+    answers = [sam.get(path) for path in paths]
+    assert [answer.status_code for answer in answers] == [200] * len(paths)
+    return [answer.text for answer in answers]
+
+
 def test_hostile_text_is_shown_as_text_everywhere(client: Client, app: App, world: World, order_path: str) -> None:
     poison(app, world)
-    shown = pages(sign_in(client), order_path, world.lines[1].public_id)
+    shown = pages(sign_in(client), order_path, world.lines[1].public_id) + wide_pages(client, world)
     assert any("&lt;script&gt;alert(1)" in page for page in shown)
     for page in shown:
         assert "<script>alert" not in page
@@ -88,7 +134,8 @@ def test_hostile_text_is_shown_as_text_everywhere(client: Client, app: App, worl
 def test_no_page_holds_inline_script_inline_style_or_a_form_to_elsewhere(
     kim: Desk, order_path: str, world: World
 ) -> None:
-    for page in [*pages(kim, order_path, world.lines[1].public_id), kim.client.get("/console/sign-in").text]:
+    shown = pages(kim, order_path, world.lines[1].public_id)
+    for page in [*shown, *wide_pages(kim.client, world), kim.client.get("/console/sign-in").text]:
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)", page)
         assert all(action.startswith("/console/") for action in re.findall(r'action="([^"]*)"', page))
         assert all(link.startswith(("/", "#", "mailto:")) for link in re.findall(r'href="([^"]*)"', page))
@@ -97,7 +144,7 @@ def test_no_page_holds_inline_script_inline_style_or_a_form_to_elsewhere(
 def test_every_form_that_posts_carries_the_token_and_every_field_a_label(
     kim: Desk, order_path: str, world: World
 ) -> None:
-    for page in pages(kim, order_path, world.lines[1].public_id):
+    for page in pages(kim, order_path, world.lines[1].public_id) + wide_pages(kim.client, world):
         for form in re.findall(r'<form[^>]*method="post".*?</form>', page, re.S):
             assert 'name="csrf"' in form
         labels = set(re.findall(r'<label[^>]*for="([^"]+)"', page))

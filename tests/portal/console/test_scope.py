@@ -11,7 +11,7 @@ from portal.audit import SHOPPER
 from portal.notify.events import Event
 from portal.notify.outbox import put
 from portal.returning import start
-from portal.tables import Brand, Inbox, Note, Order, Outbox, ReturnCase
+from portal.tables import Brand, Connection, Inbox, Note, Order, Outbox, ReturnCase
 from portal.web.console.seal import seal
 from portal.web.edge import Page, all_pages
 from tests.client import Client
@@ -20,6 +20,8 @@ from tests.world import World
 
 ROUTES = [page for page in all_pages() if page.path.startswith("/console")]
 OPEN = {"/console/sign-in", "/console/static/{file}"}
+# What a carrier needs to be connected is the same for everybody.
+FOR_ALL = {"/console/carriers/{carrier}"}
 
 
 def dump(app: App) -> dict[str, list[tuple[object, ...]]]:
@@ -51,6 +53,8 @@ def theirs(app: App, world: World) -> dict[str, str]:
             error="broken",
         )
         tx.add(raw)
+        account = Connection(carrier="northpost", name="Of Basalt", brand_id=brand.id, created_at=app.now())
+        tx.add(account)
         tx.flush()
         message = tx.exec(select(Outbox)).scalars().first()
         assert message is not None
@@ -61,6 +65,7 @@ def theirs(app: App, world: World) -> dict[str, str]:
             "number": world.other_shipment.number,
             "message": seal(app.keys, {"id": message.id}, "console:outbox"),
             "inbox": seal(app.keys, {"id": raw.id}, "console:inbox"),
+            "connection": account.public_id,
         }
 
 
@@ -78,7 +83,7 @@ def test_every_route_with_an_id_is_404_for_the_other_brand_and_changes_nothing(
     form = {"csrf": own_csrf[1], "key": "z" * 22, "body": "x", "status": "requested", "reason": "no", "amount": "1"}
     before, walked = dump(app), 0
     for page in ROUTES:
-        if "{" not in page.path or page.path in OPEN:
+        if "{" not in page.path or page.path in OPEN | FOR_ALL:
             continue
         path = filled(page, theirs)
         answer = kim.get(path) if page.method == "GET" else kim.post(path, {**form, "copy": "1", "sku": "x"})
@@ -104,7 +109,7 @@ def test_a_row_of_the_other_brand_under_an_order_of_ones_own_is_404(
 def test_lists_and_search_show_nothing_of_the_other_brand(kim: Desk, theirs: dict[str, str], app: App) -> None:
     with app.db.reading() as tx:
         rma = tx.exec(select(ReturnCase.rma)).scalars().one()
-    for path in ("", "?show=decide", "/messages", "/inbox?show=all", "/brands"):
+    for path in ("", "?show=decide", "/messages", "/inbox?show=all", "/brands", "/connections", "/usage", "/carriers"):
         answer = kim.get(f"/console{path}")
         assert answer.status_code == 200, path
         assert not re.search(r"Bo Stein|bo@example|Basalt|secret of", answer.text), path
@@ -122,12 +127,13 @@ def test_an_agent_of_every_brand_sees_both(sam: Desk, theirs: dict[str, str]) ->
 
 @pytest.mark.parametrize("bad", ["x", "%00", "../../etc", "é" * 30, "A" * 5000, "%ff", "'--"])
 def test_an_id_that_is_none_is_404(kim: Desk, bad: str) -> None:
-    for path in (f"/console/orders/{bad}", f"/console/inbox/{bad}"):
+    for path in (f"/console/orders/{bad}", f"/console/inbox/{bad}", f"/console/connections/{bad}"):
         assert kim.get(path).status_code == 404, path
 
 
 def test_nobody_sees_any_page(client: Client, world: World, app: App) -> None:
-    values = dict.fromkeys(("order", "parcel", "case", "message", "inbox"), world.order.public_id)
+    values = dict.fromkeys(("order", "parcel", "case", "message", "inbox", "connection"), world.order.public_id)
+    values["carrier"] = "northpost"
     before = dump(app)
     for page in ROUTES:
         if page.path in OPEN:
@@ -141,7 +147,8 @@ def test_nobody_sees_any_page(client: Client, world: World, app: App) -> None:
 
 
 def test_every_post_wants_the_form_token_of_this_session(kim: Desk, app: App, world: World) -> None:
-    values = dict.fromkeys(("order", "parcel", "case", "message", "inbox"), world.order.public_id)
+    values = dict.fromkeys(("order", "parcel", "case", "message", "inbox", "connection"), world.order.public_id)
+    values["carrier"] = "northpost"
     for page in ROUTES:
         if page.method == "POST" and page.path not in OPEN:
             for token in ({"x": "1"}, {"csrf": "0" * 40}, {"csrf": app.keys.csrf("")}):

@@ -2,19 +2,36 @@
 
 from typing import Any
 
+from sqlmodel import col, select
+
 from portal.refusal import Refusal
 from portal.returning import approve, receive, settle, start
-from portal.web.answers import Go, View
+from portal.tables import Label, ReturnCase
+from portal.web.answers import Blob, Go, View
 from portal.web.console.acts import Desk, attempt, brand_of, on_case, order_path, refused
 from portal.web.console.fields import form_amount, form_key, form_text
 from portal.web.console.said import after
-from portal.web.console.scope import acting_agent, actor, order_of
+from portal.web.console.scope import acting_agent, actor, order_of, public_id, reading_agent
 from portal.web.console.show import show_for
 from portal.web.console.wanted import wanted_of
 from portal.web.edge import Ask, page
 from returns.machine import Resolution
 
 MAX_REASON = 1000
+
+
+@page("GET", "/console/orders/{order}/returns/{case}/label.pdf", who=reading_agent)
+def label_pdf(ask: Ask) -> Blob:
+    """The sheet as it was printed, also when it was used: what a shopper asks about is what an agent must see."""
+    order = order_of(ask)
+    mine = ReturnCase.order_id == order.id, ReturnCase.public_id == public_id(ask.path["case"])
+    found = ask.tx.exec(
+        select(ReturnCase.rma, Label.pdf).join(Label, col(Label.return_id) == ReturnCase.id).where(*mine)
+    )
+    rma, pdf = found.first() or ("", None)
+    if not pdf:
+        raise Refusal("not_found", 404)
+    return Blob(pdf, "application/pdf", f"return-{rma}.pdf", inline=True)
 
 
 @page("POST", "/console/orders/{order}/returns", who=acting_agent)
