@@ -227,6 +227,7 @@ class About:
     time_rule: str = ""
     fields: Sequence[Field] = ()
     hook_header_names: Sequence[str] = ()  # what `verify` reads; kept with a signed delivery, never with a hint
+    hook_media_types: Sequence[str] = ()  # what its webhooks may be beside JSON; bodies of these are not JSON
     own_hook_secret: bool = False  # the webhook secret is ours to choose and goes with each subscription
     subscription_batch: int = 0  # numbers a subscribe call takes; 0: one subscription for the whole account
     subscription_life: timedelta | None = None  # how long one lasts; None: until it is ended

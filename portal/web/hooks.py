@@ -98,6 +98,7 @@ class Known:
     bucket: Bucket
     greeter: Greets | None = None
     issuer: IssuesTokens | None = None
+    kinds: Sequence[str] = JSON_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +144,8 @@ class Hooks:
 
     async def _checked(self, scope: Scope, receive: Receive) -> HookRow:
         headers = joined_headers(scope["headers"])
-        body = await read_body(headers, receive)
         known = await self._known(scope["path_params"])
+        body = await read_body(headers, receive, kinds=known.kinds)
         hook = Hook(body, headers, scope["path"])
         now = self._app.now()
         if known.greeter and (greeting := known.greeter.greet(hook, known.secret)):
@@ -155,7 +156,7 @@ class Hooks:
             self._reject(known, str(error))
         if not known.bucket.take(time.monotonic()):
             raise Refused(_too_many())
-        if not is_sound_json(body):
+        if is_json(headers) and not is_sound_json(body):
             raise Refused(problem("unreadable_json", 400))
         return HookRow(
             connection_id=known.connection_id,
@@ -272,7 +273,9 @@ class Hooks:
         names = frozenset(name.lower() for name in carrier.about.hook_header_names if is_signed)
         greeter = carrier if isinstance(carrier, Greets) else None
         issuer = carrier if isinstance(carrier, IssuesTokens) else None
-        return row.hook_token, Known(int(row.id or 0), row.carrier, carrier, secret, names, bucket, greeter, issuer)
+        kinds = (*JSON_KINDS, *carrier.about.hook_media_types)
+        known = Known(int(row.id or 0), row.carrier, carrier, secret, names, bucket, greeter, issuer, kinds)
+        return row.hook_token, known
 
     def _rate(self, config: dict[str, Any]) -> float:
         default = RATE_POSTGRES if self._app.db.is_postgres else RATE_SQLITE
@@ -306,8 +309,7 @@ def joined_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 async def read_body(headers: dict[str, str], receive: Receive, kinds: Sequence[str] = JSON_KINDS) -> bytes:
     """The whole body. Raises Refused: 415 for what does not call itself one of `kinds`, 413 beyond MAX_BODY."""
-    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if kind not in kinds and not kind.endswith("+json"):
+    if _kind(headers) not in kinds and not is_json(headers):
         raise Refused(problem("unsupported_media_type", 415))
     length = headers.get("content-length", "0")
     if length.isdecimal() and int(length[:12]) > MAX_BODY:
@@ -324,6 +326,15 @@ async def read_body(headers: dict[str, str], receive: Receive, kinds: Sequence[s
             raise Refused(problem("too_large", 413, limit=MAX_BODY))
         more = message.get("more_body", False)
     return body
+
+
+def is_json(headers: dict[str, str]) -> bool:
+    """Whether a body calls itself JSON, or nothing at all."""
+    return _kind(headers) in JSON_KINDS or _kind(headers).endswith("+json")
+
+
+def _kind(headers: dict[str, str]) -> str:
+    return headers.get("content-type", JSON_KINDS[0]).partition(";")[0].strip().lower()
 
 
 def is_sound_json(body: bytes) -> bool:

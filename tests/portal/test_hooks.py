@@ -20,6 +20,7 @@ from portal.tables import Connection, Handshake, Inbox, Shipment
 from portal.tracking.handshake import MAX_WAITING, challenge_place
 from portal.tracking.ingest import ingest
 from portal.web.hooks import MAX_BODY, Bucket, is_sound_json, safe_key
+from tests.carriers.signers.edi214 import headers as edi_headers
 from tests.conftest import Clock
 from tests.portal.tracking.door import Door
 from tests.portal.tracking.northpost import connect, delivery, event, signed
@@ -341,3 +342,25 @@ def test_the_published_easypost_vector_is_accepted_byte_for_byte(door: Door, app
         assert len(inbox(app)) == before
         assert door.push(url, body, headers).status_code == 200
         assert inbox(app)[-1].body == body
+
+
+def test_x12_is_taken_as_it_is_where_the_carrier_speaks_it_and_nowhere_else(
+    door: Door, app: App, clock: Clock, connection: Connection
+) -> None:
+    with app.db.transaction() as tx:
+        fields = {"webhook_secret": "s3cret"}
+        edi = create_connection(
+            tx, app.keys, carrier="edi214", name="Acme", brand_id=None, fields=fields, now=clock.now
+        )
+    status = (Path(__file__).parents[1] / "carriers" / "fixtures" / "edi214" / "track_delivered.edi").read_bytes()
+    headers = edi_headers(status, "s3cret", clock.now)
+    path = f"/hooks/edi214/{edi.hook_token}"
+    for kind in ("application/EDI-X12", "text/plain; charset=us-ascii"):
+        assert door.push(path, status, headers | {"content-type": kind}).status_code == 200
+    assert door.push(path, status, headers | {"content-type": "application/json"}).status_code == 400
+    assert door.push(path, status, headers | {"content-type": "text/xml"}).status_code == 415
+    assert door.push(path, status + b" ", headers | {"content-type": "text/plain"}).status_code == 401
+    northpost = f"/hooks/northpost/{connection.hook_token}"
+    assert door.push(northpost, status, signed(status, clock.now) | {"content-type": "text/plain"}).status_code == 415
+    (row,) = inbox(app)
+    assert (row.body, row.headers) == (status, {"x-edi-signature": headers["x-edi-signature"]})
