@@ -89,11 +89,11 @@ def each(value: object) -> Sequence[Mapping[str, Any]]:
 
 def some(value: object) -> Mapping[str, Any]:
     """An optional object; an empty one where the field is absent, null or empty text. Raises TypeError otherwise."""
+    if isinstance(value, dict):
+        return value
     if value is None or value == "":
         return {}
-    if not isinstance(value, dict):
-        raise TypeError("an object was expected")
-    return value
+    raise TypeError("an object was expected")
 
 
 def text(value: object, limit: int = 500) -> str:
