@@ -181,6 +181,32 @@ def carriers_usage(as_json: Annotated[bool, typer.Option("--json", help="as JSON
     usage.show_usage(as_json=as_json)
 
 
+@carriers.command("codes")
+def carriers_codes(as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False) -> None:
+    """List carriers' codes that no table explains, and those that were given a meaning here."""
+    from portal.commands import codes
+
+    codes.show_codes(as_json=as_json)
+
+
+@carriers.command("map")
+def carriers_map(
+    carrier: Annotated[str, typer.Argument(help="see carriers list", metavar="CARRIER")],
+    code: Annotated[str, typer.Argument(help="as the carrier writes it", metavar="CODE")],
+    status: Annotated[
+        str, typer.Argument(help="a status or sub-status, such as delivered.neighbour; none takes it back")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+) -> None:
+    """Give an unknown code a meaning. Shows what would change, then asks; nobody is mailed about the past.
+
+    Example: doorstep carriers map northpost ZZ9 delivered.neighbour
+    """
+    from portal.commands import codes
+
+    codes.map_code(carrier, code, status, yes=yes)
+
+
 @brand.command("add")
 def brand_add(
     slug: Annotated[str, typer.Argument(help="short name: lower case, digits, dashes", metavar="SLUG")],

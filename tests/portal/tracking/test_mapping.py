@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from portal.tracking.mapping import SETTLE, WORDS, apply_due, current, decide, i
 from portal.tracking.replay import apply, plan
 from portal.tracking.scans import is_unlisted
 from tests.conftest import Clock
+from tests.portal.cli.test_commands import doorstep
 from tests.portal.tracking.northpost import event
 from tests.portal.tracking.test_ingest import body, drain, keep, messages, shipment
 from tests.portal.tracking.test_replay import settle
@@ -275,3 +277,36 @@ def test_the_words_on_offer_are_those_that_carriers_can_say() -> None:
     assert "delivered" in WORDS
     assert "delivered.neighbour" in WORDS
     assert not {"expired", "pending.not_found", "delivered.disputed"} & set(WORDS)
+
+
+def test_the_command_shows_asks_and_applies(app: App, world: World, clock: Clock) -> None:
+    arrive(app, world, clock)
+    url = app.settings.database_url
+    listed = json.loads(doorstep("carriers", "codes", "--json", url=url).stdout)
+    assert [(row["code"], row["count"], row["sample"], row["means"]) for row in listed] == [("ZZ9", 1, NUMBER, None)]
+    asked = doorstep("carriers", "map", "northpost", "ZZ9", "delivered", url=url, stdin=b"n\n")
+    assert asked.returncode == 1
+    assert b"1 scans of 1 parcels are read again" in asked.stdout
+    assert b"1 parcels: picked_up.collected -> delivered" in asked.stdout
+    assert b"1 messages not sent, because it is past news: shipment.delivered" in asked.stdout
+    assert versions(app) == []
+    done = doorstep("carriers", "map", "northpost", "ZZ9", "delivered", "--yes", url=url)
+    assert (done.returncode, b"nobody was mailed" in done.stdout) == (0, True)
+    assert shipment(app).status == "delivered"
+    assert b"means delivered  (version 1, Doorstep" in doorstep("carriers", "codes", url=url).stdout
+    back = doorstep("carriers", "map", "northpost", "ZZ9", "none", "--yes", url=url)
+    assert back.returncode == 0
+    assert shipment(app).status == "picked_up"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("nobody", "X", "delivered"), b"there is no carrier 'nobody'"),
+        (("northpost", "COL", "delivered"), b"own table has 'COL'"),
+        (("northpost", "ZZ9", "arrived"), b"'arrived' is no status"),
+    ],
+)
+def test_the_command_says_what_cannot_be_mapped(app: App, given: tuple[str, str, str], words: bytes) -> None:
+    ended = doorstep("carriers", "map", *given, "--yes", url=app.settings.database_url)
+    assert (ended.returncode, words in ended.stderr) == (2, True)
