@@ -8,7 +8,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from carriers.contract import About, Budget, Carrier, Hooked, Labels, ReadsFiles, Tracks, Trust
+from carriers.contract import (
+    About,
+    Activates,
+    Budget,
+    Carrier,
+    Greets,
+    Hooked,
+    IssuesTokens,
+    Labels,
+    ReadsFiles,
+    ReadsLabels,
+    Subscribes,
+    Tracks,
+    Trust,
+)
 from carriers.registry import all_carriers
 from carriers.status import SUB_STATUSES
 
@@ -76,11 +90,16 @@ def _section(carrier: Carrier, differences: str, green: bool) -> Iterator[str]:
     if isinstance(carrier, Hooked):
         headers = ", ".join(f"`{name}`" for name in about.hook_header_names)
         yield f"- Webhooks: {_TRUST[about.hook_trust]} Headers read: {headers or 'none'}."
+    yield from _pushes(carrier)
+    yield from _labels(carrier)
     if about.time_rule:
         yield f"- Times: {about.time_rule}"
     yield ""
     yield from _titled("To connect it", [_field(f.name, f.label, f.help, f.required) for f in about.fields])
     yield from _codes(about)
+    yield from _unmapped(about)
+    if about.assumed:
+        yield from _titled("Assumed, on a second-hand source alone", about.assumed)
     yield from _titled("Sources", [_linked(source) for source in about.sources])
     yield from _titled("Known gaps", about.gaps)
     if differences.strip():
@@ -96,6 +115,47 @@ def _hosts(about: About) -> Iterator[str]:
         yield f"- Numbers: `{about.number_pattern}`, {about.batch_size} a call"
     if about.tracking_page:
         yield f"- Its own tracking page: `{about.tracking_page}`"
+
+
+def _pushes(carrier: Carrier) -> Iterator[str]:
+    """How its pushes are asked for, and what it wants to see before the first."""
+    about = carrier.about
+    if isinstance(carrier, Subscribes):
+        numbers = (
+            f"{_counted(about.subscription_batch, 'number')} a call" if about.subscription_batch else "the account"
+        )
+        life = about.subscription_life
+        ends = f"each lasts {_span(life)} and is renewed before" if life else "each lasts until it is ended"
+        yield f"- Subscriptions: by API, for {numbers}; {ends}."
+    steps = [
+        ("its calls that are no deliveries are answered", isinstance(carrier, Greets)),
+        ("it is called back before it pushes", isinstance(carrier, Activates)),
+        ("it fetches a token from us, at the webhook address + `/token`", isinstance(carrier, IssuesTokens)),
+    ]
+    if said := [words for words, has in steps if has]:
+        yield f"- Handshake: {'; '.join(said)}."
+
+
+def _labels(carrier: Carrier) -> Iterator[str]:
+    """What can be done with its return labels."""
+    if not isinstance(carrier, Labels):
+        return
+    within = carrier.about.void_within
+    back = f"given back within {_span(within)}" if within else "given back; no deadline is known"
+    read = ". `doorstep carriers parse --label` reads what it answers" if isinstance(carrier, ReadsLabels) else ""
+    yield f"- Labels: bought and {back}{read}."
+
+
+def _span(span: timedelta) -> str:
+    """ "14 days", "36 hours", "90 minutes": the largest unit that comes out even."""
+    for name, unit in (("day", timedelta(days=1)), ("hour", timedelta(hours=1))):
+        if not span % unit:
+            return _counted(span // unit, name)
+    return _counted(span // timedelta(minutes=1), "minute")
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}" + ("" if count == 1 else "s")
 
 
 def _pace(about: About) -> str:
@@ -129,6 +189,19 @@ def _codes(about: About) -> Iterator[str]:
         status, sub_status = (word.partition(".")[0], word) if word in SUB_STATUSES else (word, "")
         yield f"| `{_cell(code)}` | {status} | {sub_status} |"
     yield ""
+
+
+def _unmapped(about: About) -> Iterator[str]:
+    """Codes that are known and say no status, by the reason why."""
+    if not about.unmapped:
+        return
+    why: dict[str, list[str]] = {}
+    for code, reason in sorted(about.unmapped.items()):
+        why.setdefault(reason, []).append(f"`{code}`")
+    yield from _titled(
+        f"Codes without a status ({len(about.unmapped)})",
+        [f"{', '.join(codes)}: {reason}" for reason, codes in why.items()],
+    )
 
 
 def _linked(source: str) -> str:
