@@ -10,10 +10,10 @@ from math import ceil
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select, update
 
 from portal.app import App
+from portal.db import insert_into
 from portal.keys import Keys, new_token
 from portal.refusal import Refusal
 from portal.tables import Agent, Hit
@@ -162,10 +162,9 @@ def _seconds_left(now: datetime) -> int:
 
 def _count(tx: Session, key: str, now: datetime) -> int:
     """One more try under this key; returns how many it makes in this period."""
-    dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
     period = _period(now)
     ends = datetime.fromtimestamp((period + 1) * PERIOD.total_seconds(), UTC)
-    row = dialect.insert(Hit).values(key=key, period=period, count=1, expires_at=ends)
+    row = insert_into(tx, Hit).values(key=key, period=period, count=1, expires_at=ends)
     more = {"count": Hit.__table__.c.count + 1}  # type: ignore[attr-defined]
     counted = row.on_conflict_do_update(index_elements=["key", "period"], set_=more)
     return int(tx.connection().execute(counted.returning(Hit.__table__.c.count)).scalar_one())  # type: ignore[attr-defined]

@@ -6,12 +6,12 @@ once (BEGIN IMMEDIATE), so that reading and then writing can never deadlock or a
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 import orjson
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy import inspect as sa_inspect
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, SQLModel
@@ -77,13 +77,22 @@ class Database:
         self.engine.dispose()
 
 
+def insert_into(tx: Session, table: type[SQLModel]) -> Any:
+    """This database's own INSERT, which knows `on_conflict_do_update`."""
+    return insert_on(tx.get_bind().dialect.name, table)
+
+
+def insert_on(dialect: str, table: type[SQLModel]) -> Any:
+    """As `insert_into`, by the dialect's name. What belongs to the other dialects is never loaded."""
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
+
+
 def insert_once(tx: Session, table: type[SQLModel], values: Mapping[str, Any] | list[dict[str, Any]]) -> int:
     """Inserts unless a unique key is already there. Returns how many rows are new."""
-    dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
     rows = [dict(values)] if isinstance(values, Mapping) else values
     columns = list(sa_inspect(table).primary_key)
     # RETURNING counts what was really written; a row count is not kept for inserts on PostgreSQL.
-    statements = (dialect.insert(table).values(**row).on_conflict_do_nothing().returning(*columns) for row in rows)
+    statements = (insert_into(tx, table).values(**row).on_conflict_do_nothing().returning(*columns) for row in rows)
     return sum(len(tx.connection().execute(statement).all()) for statement in statements)
 
 

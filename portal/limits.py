@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, or_, update
 
+from portal.db import insert_into
 from portal.tables import Hit
 
 _HIT = Hit.__table__  # type: ignore[attr-defined]
@@ -58,12 +58,11 @@ def give_back(tx: Session, limits: Sequence[Limit], now: datetime) -> None:
 
 def _count(tx: Session, limits: Sequence[Limit], now: datetime) -> list[int]:
     """One more under each limit, in one statement; how many that makes, in the same order."""
-    dialect = postgresql if tx.get_bind().dialect.name == "postgresql" else sqlite
     rows = [
         {"key": limit.key, "period": limit.period(now), "count": 1, "expires_at": limit.ends(now) + limit.every}
         for limit in limits
     ]
-    statement = dialect.insert(Hit).values(rows)
+    statement = insert_into(tx, Hit).values(rows)
     counted = statement.on_conflict_do_update(
         index_elements=["key", "period"], set_={"count": _HIT.c.count + 1}
     ).returning(_HIT.c.key, _HIT.c.period, _HIT.c.count)

@@ -13,16 +13,15 @@ import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy.dialects import postgresql, sqlite
 
 from portal.app import App
-from portal.db import is_outage
+from portal.db import insert_into, is_outage
 from portal.tables import Heartbeat
 from portal.work import Job, all_jobs
 
@@ -109,10 +108,9 @@ def main(app: App) -> int:
 
 def beat(app: App, job: str, worker: str, took_ms: int, failures: int) -> None:
     """Says that a job has just finished, for /health."""
-    dialect: Any = postgresql if app.db.is_postgres else sqlite
     values = {"at": app.now(), "took_ms": took_ms, "failures": failures}
-    statement = dialect.insert(Heartbeat).values(job=job, worker=worker, **values)
     with app.db.transaction() as tx:
+        statement = insert_into(tx, Heartbeat).values(job=job, worker=worker, **values)
         tx.connection().execute(statement.on_conflict_do_update(index_elements=["job", "worker"], set_=values))
 
 

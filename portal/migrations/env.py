@@ -1,10 +1,19 @@
 """Alembic's entry: runs migrations on the connection that portal.migrate hands over."""
 
+from typing import Literal
+
 from alembic import context
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
 import portal.tables  # noqa: F401  (fills the metadata)
+from portal.tables.columns import Json
+
+
+def _render_item(kind: str, item: object, _: object) -> str | Literal[False]:
+    """A migration stands for itself: it names the types that a column of ours has, not our class for it."""
+    is_json = kind == "type" and isinstance(item, Json)
+    return "sa.JSON().with_variant(postgresql.JSONB(astext_type=Text()), 'postgresql')" if is_json else False
 
 
 def run() -> None:
@@ -15,6 +24,7 @@ def run() -> None:
         target_metadata=SQLModel.metadata,
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
+        render_item=_render_item,
         transaction_per_migration=True,
     )
     with context.begin_transaction():

@@ -4,12 +4,33 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, BigInteger, Dialect, Index, Integer, text
+from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
-# JSONB on PostgreSQL for size and operators; text on SQLite.
-Json = JSON().with_variant(JSONB(), "postgresql")
+
+class Json(TypeDecorator[Any]):
+    """JSONB on PostgreSQL for size and operators; text on SQLite.
+
+    A variant would need JSONB at import, and with it every PostgreSQL driver that SQLAlchemy knows.
+    """
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The column's type on this database."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON())
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB())
+
+    def coerce_compared_value(self, op: Any, value: Any) -> Any:
+        """As JSON itself does it, so that a look into a value compares with text."""
+        return self.impl_instance.coerce_compared_value(op, value)
+
+
 # SQLite numbers rows only in a column that is spelt INTEGER; PostgreSQL needs 64 bits for scans and inbox.
 BigInt = BigInteger().with_variant(Integer(), "sqlite")
 

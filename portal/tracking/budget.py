@@ -15,12 +15,11 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, case
 from sqlalchemy import update as sa_update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, select
 
 from carriers.contract import Budget
 from carriers.registry import all_carriers
-from portal.db import insert_once
+from portal.db import insert_on, insert_once
 from portal.tables import Connection, ConnectionPace, ConnectionUse
 
 # What an operator may set on a connection whose carrier grants more, or less, than every newcomer gets.
@@ -136,7 +135,7 @@ _TAKE: Final = (
 @cache
 def _one_more(dialect: str, purpose: Purpose | None) -> Any:
     """Counts a call in one period. Built once: every call to a carrier is counted several times."""
-    insert: Any = (postgresql if dialect == "postgresql" else sqlite).insert(ConnectionUse)
+    insert = insert_on(dialect, ConnectionUse)
     keys = ("connection_id", "period_seconds", "period")
     counted = ["calls", *([purpose.value] if purpose else [])]
     first = {name: int(name in counted) for name in ("calls", *(purpose.value for purpose in Purpose))}

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import structlog
 from sqlalchemy import Row
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select, update
 
 from carriers.contract import Answer, Carrier, Hooked, Parcel, Reads, Trust
@@ -22,7 +21,7 @@ from carriers.registry import all_carriers
 from portal.app import App
 from portal.claim import claim, failed
 from portal.crash import crashpoint
-from portal.db import is_outage
+from portal.db import insert_into, is_outage
 from portal.tables import Connection, Inbox, Order, Shipment, UnmappedCode
 from portal.tracking.mapping import Meanings, meanings
 from portal.tracking.numbers import tracking_key
@@ -243,10 +242,9 @@ class Taking:
         refold(self.tx, shipment, scans, self.now, is_unknown=shipment_id in self.unknown, has_news=True)
 
     def _count_unmapped(self) -> None:
-        dialect: Any = postgresql if self.tx.get_bind().dialect.name == "postgresql" else sqlite
         for (carrier, code), count in sorted(self.unmapped.items()):
             text, number = self.samples[carrier, code]
-            statement = dialect.insert(UnmappedCode).values(
+            statement = insert_into(self.tx, UnmappedCode).values(
                 carrier=carrier,
                 code=code,
                 text=text,

@@ -16,7 +16,6 @@ from typing import Any, Final
 import httpx
 import structlog
 from sqlalchemy import Row
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, or_, select, update
 
 from carriers.contract import Fetched, Tracks
@@ -26,7 +25,7 @@ from carriers.status import FINAL
 from portal.app import App
 from portal.claim import backoff, claim
 from portal.crash import crashpoint
-from portal.db import is_outage
+from portal.db import insert_into, is_outage
 from portal.keys import CannotDecrypt
 from portal.tables import Connection, Inbox, Shipment
 from portal.tracking.budget import OverBudget, Purpose, budgets_of, spend
@@ -194,8 +193,7 @@ def _keep(app: App, found: Round, fetched: Fetched) -> None:
             "error": "",
         }
         again = {"received_at": now, "next_at": now, "done_at": None, "tries": 0}
-        dialect: Any = postgresql if app.db.is_postgres else sqlite
-        statement = dialect.insert(Inbox).values(**values)
+        statement = insert_into(tx, Inbox).values(**values)
         tx.connection().execute(
             statement.on_conflict_do_update(
                 index_elements=["connection_id", "hook_key"], set_=again, where=col(Inbox.dead_at).is_(None)
