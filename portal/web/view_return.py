@@ -467,6 +467,13 @@ def _case_item(item: ReturnItem, line: OrderLine) -> dict[str, Any]:
     }
 
 
+def label_gone(case: ReturnCase) -> str:
+    """Why a label is not shown any more: used (it was scanned), here (so was the parcel) or void; empty while it is."""
+    if case.status in _ENDED:
+        return "void"
+    return "here" if case.status in _HERE else "used" if case.status in _SENT else ""
+
+
 def _label(case: ReturnCase, label: LabelState | None) -> str:
     """ready, making, arranging (a person helps) or own (no label is sold: the shopper posts it)."""
     if case.method == "own" or label is None:

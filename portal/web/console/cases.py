@@ -103,7 +103,13 @@ def _label(ask: Ask, case: ReturnCase) -> dict[str, Any] | None:
         "voided": "The label was given back",
     }.get(label.state, label.state)
     is_bad = label.state in {"refused", "unknown"} or label.dead_at is not None
-    return {"words": words, "number": label.number, "error": label.error if is_bad else "", "is_bad": is_bad}
+    return {
+        "words": words,
+        "number": label.number,
+        "error": label.error if is_bad else "",
+        "is_bad": is_bad,
+        "is_drawn": bool(label.pdf),
+    }
 
 
 def _buttons(show: Show, case: ReturnCase, skus: list[str]) -> list[dict[str, Any]]:

@@ -100,10 +100,14 @@ def return_page(ask: Ask) -> View:
 
 
 @page("GET", "/orders/{order}/returns/{case}/label.pdf", who=shopper_of_order)
-def label_pdf(ask: Ask) -> Blob:
-    """The sheet to print. Refusal while it is being made, and for who may only look."""
+def label_pdf(ask: Ask) -> Blob | View:
+    """The sheet to print, until the carrier's first scan. Refusal while it is being made, and for who may only look."""
     _may_act(ask)
     case = _case(ask)
+    why = view_return.label_gone(case)
+    if why:
+        values = {"why": why, "base": f"/orders/{ask.who.order.public_id}/returns/{case.public_id}"}
+        return shop_view(ask, "pages/returns/label_gone.html", values, status=410)
     label = ask.tx.exec(select(Label).where(Label.return_id == case.id)).first()
     if label is None or not label.pdf or label.state not in {"bought", "ready"}:
         raise Refusal("no_label", 409)

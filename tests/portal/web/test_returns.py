@@ -267,6 +267,33 @@ def test_a_ready_label_is_a_pdf_to_print(client: Client, app: App, confirmed: st
     assert re.fullmatch(r'inline; filename="return-R-[\w-]+\.pdf"', pdf.headers["content-disposition"])
 
 
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("in_transit", "This label has been used"),
+        ("lost", "This label has been used"),
+        ("received", "has arrived here"),
+        ("completed", "has arrived here"),
+        ("cancelled", "not valid any more"),
+        ("expired", "not valid any more"),
+    ],
+)
+def test_after_the_first_scan_the_labels_address_says_why_it_shows_none(
+    client: Client, app: App, confirmed: str, status: str, why: str
+) -> None:
+    def use(tx: Session) -> None:
+        label, case = tx.exec(select(Label)).one(), tx.exec(select(ReturnCase)).one()
+        label.state, label.pdf, case.status = "ready", b"%PDF-1.7 small", status
+
+    change(app, use)
+    gone = client.get(f"{confirmed}/label.pdf")
+    assert gone.status_code == 410
+    assert why in gone.text
+    assert f'href="{confirmed}"' in gone.text
+    assert "%PDF" not in gone.text
+    is_clean(gone.text)
+
+
 @pytest.mark.parametrize("state", ["refused", "unknown"])
 def test_a_label_that_could_not_be_made_is_arranged_by_a_person(
     client: Client, app: App, confirmed: str, state: str
