@@ -136,4 +136,5 @@ def test_the_report_covers_the_corpus_and_no_promise_is_broken(tmp_path: Path) -
     found = report.compared()
     assert set(found) == {slug for source, slug in SOURCES.items() if slug in all_carriers()}
     assert [line for rows in found.values() for row in rows for line in row.broken] == []
+    assert report.unexplained(found) == 0, "explain it in docs/differences and name the paragraph in reasons.py"
     assert "## ups\n" in (tmp_path / "report.md").read_text("utf-8")
