@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement
-from sqlmodel import Session, col, func, or_, select, update
+from sqlmodel import Session, col, delete, func, or_, select, update
 
 from carriers.contract import About, Field
 from carriers.errors import BadCredentials
@@ -25,6 +25,8 @@ from portal.tables import Brand, Connection, ConnectionTrial, Label, Shipment, S
 HOOK_SECRET = "webhook_secret"  # noqa: S105  (the name of a field)
 ENVIRONMENTS: Final = ("live", "sandbox")
 MAX_NAME: Final = 80
+# How long a carrier is asked to end what it pushes to a removed connection.
+ENDING: Final = timedelta(days=1)
 MAX_VALUE: Final = 4000
 
 # Understood for every carrier, beside its own fields.
@@ -200,8 +202,9 @@ def leaving(tx: Session, row: Connection) -> Leaving:
 
 
 def remove_connection(tx: Session, row: Connection, now: datetime) -> Leaving:
-    """Takes it out of use and forgets its secrets. The row stays for the raw data and labels that refer to it.
+    """Takes it out of use. The row stays for the raw data and labels that refer to it.
 
+    Its secrets are forgotten at once, or by `forget_removed` when the carrier has been told to end what it pushes.
     Raises Refusal labels_in_work while labels are being bought or given back through it.
     """
     in_work = Label.connection_id == row.id, col(Label.next_at).is_not(None)
@@ -217,13 +220,36 @@ def remove_connection(tx: Session, row: Connection, now: datetime) -> Leaving:
     tx.exec(update(Brand).where(col(Brand.label_connection_id) == row.id).values(label_connection_id=None))
     for trial in tx.exec(select(ConnectionTrial).where(ConnectionTrial.connection_id == row.id)):
         tx.delete(trial)
-    for subscription in tx.exec(select(Subscription).where(Subscription.connection_id == row.id)):
-        tx.delete(subscription)
+    mine = col(Subscription.connection_id) == row.id
+    tx.exec(delete(Subscription).where(mine, col(Subscription.ref) == ""))
     row.state, row.state_text = "disabled", ""
-    row.secrets, row.secrets_set = b"", {}
     row.removed_at = now
+    if tx.exec(select(Subscription.id).where(mine)).first() is None:
+        _forget(row)
     tx.flush()
     return told
+
+
+def forget_removed(tx: Session, now: datetime) -> int:
+    """Forgets the secrets of removed connections that need them no more: nothing is left to end, or a day is over.
+
+    Returns how many connections they were of.
+    """
+    gone = col(Connection.removed_at).is_not(None), col(Connection.secrets) != b""
+    forgotten = 0
+    for row in tx.exec(select(Connection).where(*gone).with_for_update(key_share=True)).all():
+        left = col(Subscription.connection_id) == row.id
+        is_old = row.removed_at is not None and now - row.removed_at > ENDING
+        if is_old:
+            tx.exec(delete(Subscription).where(left))
+        if is_old or tx.exec(select(Subscription.id).where(left)).first() is None:
+            _forget(row)
+            forgotten += 1
+    return forgotten
+
+
+def _forget(row: Connection) -> None:
+    row.secrets, row.secrets_set = b"", {}
 
 
 _LEFT_ALONE: Final = {"connection_id": None, "next_at": None}

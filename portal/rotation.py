@@ -11,7 +11,8 @@ from sqlmodel import SQLModel, select, update
 from portal.app import App
 from portal.connections import secrets_place
 from portal.keys import CannotDecrypt
-from portal.tables import CarrierToken, Connection
+from portal.tables import CarrierToken, Connection, Handshake
+from portal.tracking.handshake import challenge_place
 from portal.tracking.tokens import token_place
 
 PAGE: Final = 100
@@ -39,6 +40,13 @@ SEALED: Final = (
         lambda row: token_place(row.key),
         lambda row: f"token {row.key[:8]}",
         expendable=True,
+    ),
+    Sealed(
+        Handshake,
+        "challenge",
+        lambda row: challenge_place(row.connection_id),
+        lambda row: f"handshake {row.ref[:20]}",
+        expendable=True,  # the carrier sends it again
     ),
 )
 

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlmodel import SQLModel, col
 
 from portal.app import App
+from portal.connections import forget_removed
 from portal.tables import (
     AccessLink,
     AgentSession,
@@ -32,7 +33,11 @@ _BATCH = 500
 def clean(app: App) -> int:
     """One batch of each kind. Returns how many rows were removed."""
     now = app.now()
-    return _forget_known_codes(app) + sum(_remove(app, table, condition) for table, condition in _expired(now))
+    with app.db.transaction() as tx:
+        forgotten = forget_removed(tx, now)
+    return (
+        forgotten + _forget_known_codes(app) + sum(_remove(app, table, condition) for table, condition in _expired(now))
+    )
 
 
 def _expired(now: datetime) -> Sequence[tuple[type[SQLModel], ColumnElement[bool]]]:

@@ -209,6 +209,7 @@ def _field(ask: Ask, field: Field, value: str, fault: str, row: Connection | Non
         "label": field.label,
         "help": field.help,
         "secret": field.secret,
+        "optional": not field.required,
         "required": field.required and not set_on and not field.default,
         "may_forget": bool(set_on) and not field.required,
         "value": "" if field.secret else value or field.default,

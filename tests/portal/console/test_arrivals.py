@@ -90,7 +90,7 @@ def test_the_same_trouble_is_one_line_with_its_count(kim: Desk, app: App, raw: I
     more(app, raw, 1, error="something else")
     page = kim.get("/console/inbox").text
     assert page.count("/retry") == 2
-    assert '<td class="n num">4</td>' in page
+    assert '<td class="n num">4 times</td>' in page
     assert "Sun 22 Nov" in page
 
 

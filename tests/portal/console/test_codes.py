@@ -54,7 +54,7 @@ def test_what_would_change_is_shown_and_then_done(sam: Desk, app: App, clock: Cl
     shown = sam.get(path(word="delivered.neighbour")).text
     told = plain(shown)
     assert "1 scan of 1 parcels is read again." in told
-    assert "Collected Collected from the sender → becomes Delivered Left with a neighbour 1" in told
+    assert "Collected Collected from the sender becomes Delivered Left with a neighbour 1" in told
     assert "nobody is mailed about it: Delivered (1)." in told
     assert shipment(app).status == "picked_up"
     answer = sam.press(shown, "/console/codes/map")

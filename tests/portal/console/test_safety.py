@@ -83,15 +83,31 @@ def poison(app: App, world: World) -> None:
         said = [{"code": code, "verdict": EVIL, "facts": facts} for code in (EVIL, "in_window")]
         case.opinions = [{"title": EVIL, "verdict": EVIL, "opinions": said}]
         case.plan = {"lines": [{"code": code, "facts": facts, "amount_minor": 1} for code in (EVIL, "goods")]}
-        scan = {"code": EVIL, "text": EVIL, "city": EVIL, "region": EVIL, "country": EVIL, "local": EVIL}
+        scan = {
+            "code": EVIL,
+            "text": EVIL,
+            "city": EVIL,
+            "region": EVIL,
+            "country": EVIL,
+            "local": EVIL,
+        }
         tx.add(Scan(shipment_id=shipment.id or 0, key="a", zone_from="unknown", received_at=app.now(), **scan))
-        by = {"actor": "agent:x", "actor_name": EVIL, "created_at": app.now(), "error": EVIL, "version": 1}
+        by = {
+            "actor": "agent:x",
+            "actor_name": EVIL,
+            "created_at": app.now(),
+            "error": EVIL,
+            "version": 1,
+        }
         tx.add(CodeMapping(carrier="northpost", code=EVIL[:40], word="delivered", **by))
         account = tx.get_one(Connection, world.connection.id)
         _fill(account, "name", "state_text")
         account.config, account.secrets_set = {"base_url": EVIL, "hook_rate": EVIL}, {"api_key": EVIL}
         facts_of_test = {"part": "tracking", "mark": "bad", "code": "refused", "facts": {"text": EVIL}}
-        found = {"findings": [facts_of_test, {**facts_of_test, "part": EVIL, "code": EVIL}], "created_at": app.now()}
+        found = {
+            "findings": [facts_of_test, {**facts_of_test, "part": EVIL, "code": EVIL}],
+            "created_at": app.now(),
+        }
         tx.add(ConnectionTrial(connection_id=account.id or 0, number=EVIL, **found))
         seen = {"first_seen_at": app.now(), "last_seen_at": app.now()}
         tx.add(UnmappedCode(carrier=EVIL, code=EVIL, text=EVIL, count=1, sample_number=EVIL, **seen))

@@ -26,11 +26,11 @@ def test_spent_calls_are_shown_by_period_and_purpose(kim: Desk, app: App, world:
         tx.add(ConnectionUse(**given, period=hour, calls=12, polls=9, tokens=2, labels=1))  # type: ignore[arg-type]
         tx.add(ConnectionUse(**given, period=hour - 1, calls=99, polls=99))  # type: ignore[arg-type]
     page = plain(kim.get("/console/usage").text)
-    assert "this hour 12 no limit known 9 for parcels, 2 for access, 1 for labels" in page
-    assert "today (UTC) 0 no limit known nothing yet" in page
+    assert "this hour 12 calls no limit known 9 for parcels, 2 for access, 1 for labels" in page
+    assert "today (UTC) 0 calls no limit known nothing yet" in page
     assert "Parcels followed 3, 3 wait to be asked about" in page
     change(app, config={"calls_per_hour": "60"})
-    assert "this hour 12 48 of 60" in plain(kim.get("/console/usage").text)
+    assert "this hour 12 calls 48 of 60 left" in plain(kim.get("/console/usage").text)
 
 
 def test_what_has_grown_stale_is_counted(kim: Desk, app: App, world: World, clock: Clock) -> None:
