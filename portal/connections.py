@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, func, or_, select, update
 
-from carriers.contract import About, Field
+from carriers.contract import About, Field, Labels, Tracks
 from carriers.errors import BadCredentials
 from carriers.registry import all_carriers
 from carriers.status import FINAL
 from portal.app import App
+from portal.folders import check_folder
 from portal.keys import Keys
 from portal.refusal import Refusal
 from portal.tables import Brand, Connection, ConnectionTrial, Label, Shipment, Subscription
@@ -67,18 +68,26 @@ def fields_of(about: About) -> list[Field]:
 def expert_fields_of(about: About) -> list[Field]:
     """What few operators ever fill in."""
     names = {field.name for field in fields_of(about)}
-    return [field for field in _EXPERT if field.name not in names]
+    known = _EXPERT if _is_called(about) else [field for field in _EXPERT if field.name == "hook_rate"]
+    return [field for field in known if field.name not in names]
 
 
 def _needed_address(about: About, names: Collection[str]) -> list[Field]:
     """A carrier without a host of its own has to be told where it is."""
-    if about.live or "base_url" in names:
+    if about.live or "base_url" in names or not _is_called(about):
         return []
     return [Field("base_url", "Address of the API", "It must start with https://.")]
 
 
+def _is_called(about: About) -> bool:
+    """Whether there is an API that we call; some carriers only come in files, or are people here."""
+    carrier = all_carriers().get(about.slug)
+    return carrier is None or isinstance(carrier, Tracks | Labels)
+
+
 def faults_of(app: App, about: About, fields: Mapping[str, str], kept: Collection[str] = ()) -> dict[str, str]:
-    """What is wrong with filled-in fields, by field: "missing", "too_long", "wrong", or a sentence of `check_address`.
+    """What is wrong with filled-in fields, by field: "missing", "too_long", "wrong", or a sentence of `check_address`
+    or `check_folder`.
 
     `kept` are the secrets that are stored and stay.
     """
@@ -101,6 +110,8 @@ def _fault(app: App, field: Field, value: str, is_kept: bool) -> str:
         return "wrong"
     if field.name in _FIGURES and not _FIGURE.fullmatch(value):
         return "wrong"
+    if field.name == "folder":
+        return check_folder(app.settings, value)
     return check_address(app, value) if field.name == "base_url" else ""
 
 

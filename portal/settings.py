@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     pdf_workers: int = Field(1, ge=1, le=16, description="processes that draw PDFs, per worker process")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error")
     log_format: str = Field("json", pattern="^(json|console)$", description="json or console")
+    file_folders: str = Field("", description="comma-separated absolute folders that connections may take files from")
     test_carriers: bool = Field(False, description="allow carrier base URLs on this machine (the simulated carrier)")
 
     @field_validator("secret_key")
@@ -67,6 +68,16 @@ class Settings(BaseSettings):
             raise ValueError("must start with sqlite:/// or postgresql://")
         return value
 
+    @field_validator("file_folders")
+    @classmethod
+    def _folders_are_absolute(cls, value: str) -> str:
+        for folder in _listed(value):
+            if not Path(folder).is_absolute() or ".." in Path(folder).parts:
+                raise ValueError(f"{folder} is not an absolute path")
+            if Path(folder) == Path("/"):
+                raise ValueError("the whole file system cannot be allowed; name the folders")
+        return value
+
     @model_validator(mode="after")
     def _password_has_a_user(self) -> "Settings":
         if self.smtp_password.get_secret_value() and not self.smtp_user:
@@ -77,6 +88,11 @@ class Settings(BaseSettings):
     def key_bytes(self) -> bytes:
         """The secret key, decoded."""
         return _read_key(self.secret_key.get_secret_value())
+
+    @property
+    def file_folder_paths(self) -> tuple[Path, ...]:
+        """Folders inside which files may be taken."""
+        return tuple(Path(folder) for folder in _listed(self.file_folders))
 
     @property
     def further_key_bytes(self) -> tuple[bytes, ...]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from carriers.contract import Tracks
+from carriers.contract import ReadsFiles, Tracks
 from carriers.registry import all_carriers
 from portal.tables import Connection
 
@@ -46,4 +46,4 @@ def connection_for(carrier: str, brand_id: int, connections: Iterable[Connection
 
 
 def _tracks(slug: str) -> bool:
-    return isinstance(all_carriers().get(slug), Tracks)
+    return isinstance(all_carriers().get(slug), Tracks | ReadsFiles)

@@ -10,7 +10,7 @@ from portal.tables.columns import BigInt, Json, Work, due_index, row_id
 
 
 class Inbox(Work, table=True):
-    """Bytes from a carrier, kept before they are understood. `via` is hook or poll."""
+    """Bytes from a carrier, kept before they are understood. `via` is hook, poll, file or agent (an event by hand)."""
 
     __tablename__ = "inbox"
     __table_args__ = (

@@ -261,7 +261,7 @@ class Taking:
     def _note_pushes(self, batch: Sequence[Read]) -> None:
         pushed: dict[int, datetime] = {}
         for read in batch:
-            if read.row.via == "hook" and read.answer is not None:
+            if read.row.via in {"hook", "file"} and read.answer is not None:
                 before = pushed.get(read.row.connection_id, read.row.received_at)
                 pushed[read.row.connection_id] = max(before, read.row.received_at)
         for connection_id in sorted(pushed):
@@ -287,8 +287,10 @@ def _note_push(shipment: Shipment, read: Read, fresh: Iterable[Kept]) -> None:
     heard = read.row.received_at
     if read.row.via == "hook":
         shipment.pushed_at = max(filter(None, (shipment.pushed_at, heard)))
-    elif shipment.pushed_at and any(
-        kept.scan.at and shipment.pushed_at < kept.scan.at < heard - PUSH_TAKES for kept in fresh
+    elif (
+        read.row.via == "poll"
+        and shipment.pushed_at
+        and any(kept.scan.at and shipment.pushed_at < kept.scan.at < heard - PUSH_TAKES for kept in fresh)
     ):
         shipment.pushed_at = None
 

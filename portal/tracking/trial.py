@@ -12,7 +12,7 @@ import structlog
 from sqlmodel import Session, col, delete, select, update
 
 from carriers.auth import MemoryTokens
-from carriers.contract import Answer, Authorises, Carrier, Hooked, Labels, Tracks
+from carriers.contract import Answer, Authorises, Carrier, Hooked, Labels, ReadsFiles, Tracks
 from carriers.errors import BadCredentials, BadPayload, CarrierError, RateLimited, Unavailable, UnknownNumber
 from carriers.http import Http, Renews
 from carriers.registry import all_carriers
@@ -23,6 +23,7 @@ from portal.db import is_outage
 from portal.keys import CannotDecrypt
 from portal.tables import Connection, ConnectionTrial, Label, Shipment
 from portal.tracking.budget import OverBudget, Purpose, budgets_of, next_call_at, spend
+from portal.tracking.files import FIELD, FolderUnusable, waiting_files
 from portal.tracking.line import Meter, open_line
 from portal.tracking.numbers import tracking_key
 
@@ -40,6 +41,7 @@ PARTS: Final[Mapping[str, str]] = {
     "fields": "Fields",
     "token": "Access",
     "tracking": "Tracking",
+    "files": "Files",
     "labels": "Return labels",
     "push": "Webhooks",
 }
@@ -64,6 +66,9 @@ WORDS: Final[Mapping[str, str]] = {
     "nothing_said": "The carrier answers, but says nothing about %(number)s.",
     "no_number": "Not tried, because there is no parcel yet. Give a tracking number to try it.",
     "over_budget": "Not tried: the calls that the carrier allows are used up until %(until)s.",
+    "folder_usable": "The folder can be read and written. Files that wait in it: %(count)s.",
+    "folder_unusable": "The folder cannot be used: %(text)s.",
+    "folder_missing": "No folder is filled in. What comes, comes by webhook.",
     "label_bought": "The last label was bought on %(on)s.",
     "label_refused": "The last label was refused: %(text)s",
     "label_untried": "Can be bought. None was bought so far, and a test buys nothing.",
@@ -129,10 +134,12 @@ def examine(app: App, connection: Connection, number: str = "", *, client: httpx
         return [Finding("fields", "bad", "adapter_missing", {"carrier": connection.carrier})]
     stored = _stored(app, connection, carrier)
     findings = [stored]
-    if stored.mark == "ok":
+    if stored.mark == "ok" and isinstance(carrier, Tracks | Labels):
         calls = list(_calls(app, connection, carrier, number, client))
         _remember(app, connection, calls)
         findings += calls
+    if isinstance(carrier, ReadsFiles):
+        findings.append(_files(app, connection))
     if isinstance(carrier, Labels):
         findings.append(_labels(app, connection))
     if isinstance(carrier, Hooked):
@@ -284,6 +291,15 @@ def _remember(app: App, connection: Connection, findings: list[Finding]) -> None
     still_on = col(Connection.id) == connection.id, col(Connection.state) != "disabled"
     with app.db.transaction() as tx:
         tx.exec(update(Connection).where(*still_on).values(**values))
+
+
+def _files(app: App, connection: Connection) -> Finding:
+    if not connection.config.get(FIELD):
+        return Finding("files", "open", "folder_missing")
+    try:
+        return Finding("files", "ok", "folder_usable", {"count": waiting_files(app, connection)})
+    except (FolderUnusable, OSError) as error:
+        return Finding("files", "bad", "folder_unusable", {"text": str(error)[:200]})
 
 
 def _labels(app: App, connection: Connection) -> Finding:

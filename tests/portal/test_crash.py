@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,10 +16,13 @@ from sqlmodel import select
 
 from portal.app import App
 from portal.tables import Connection, Inbox, Outbox, Scan, Shipment
+from portal.tracking.files import take_files
 from portal.tracking.poll import LEASE, poll
 from tests.carriers.fakes.server import Answered, FakeServer, Received
 from tests.conftest import SECRET_KEY, Clock
 from tests.portal.tracking.northpost import answer, connect, event
+from tests.portal.tracking.test_files import connect as edi_connection
+from tests.portal.tracking.test_files import drop
 from tests.portal.tracking.test_ingest import body, drain, keep
 from tests.world import World
 
@@ -35,6 +39,11 @@ KNOWN = {
     "poll.after_claim",
     "poll.after_fetch",
     "poll.after_commit",
+    "files.before_commit",
+    "files.after_commit",
+    "files.after_move",
+    "subscribe.after_claim",  # tests/portal/tracking/test_subscribe.py
+    "subscribe.after_call",
     "send.after_claim",  # tests/portal/notify
     "send.after_send",
     "label.before_buy",  # tests/portal/returning
@@ -66,7 +75,7 @@ Die = Callable[[str, str], None]
 
 
 @pytest.fixture
-def die(app: App, victims: subprocess.Popen[str]) -> Die:
+def die(app: App, victims: subprocess.Popen[str], tmp_path: Path) -> Die:
     """`die(step, at)` does one step in a process of its own that is killed at `at`."""
 
     def run(step: str, at: str) -> None:
@@ -75,6 +84,7 @@ def die(app: App, victims: subprocess.Popen[str]) -> Die:
             "DOORSTEP_SECRET_KEY": SECRET_KEY,
             "DOORSTEP_TEST_CARRIERS": "true",
             "DOORSTEP_CRASH": at,
+            "DOORSTEP_FILE_FOLDERS": str(tmp_path),
         }
         assert victims.stdin
         assert victims.stdout
@@ -168,3 +178,22 @@ def test_killed_while_polling_the_parcels_are_asked_about_again_and_told_once(
     with app.db.reading() as tx:
         assert tx.get_one(Connection, connection.id).state == "ok"
         assert orjson.loads(tx.exec(select(Inbox)).one().body)["unknown"] == []
+
+
+@pytest.mark.parametrize("at", ["files.before_commit", "files.after_commit", "files.after_move"])
+def test_killed_while_taking_a_file_it_is_taken_once(
+    app: App, world: World, clock: Clock, die: Die, tmp_path: Path, at: str
+) -> None:
+    allowed = replace(app, settings=app.settings.model_copy(update={"file_folders": str(tmp_path)}))
+    folder = tmp_path / "edi"
+    folder.mkdir()
+    edi_connection(allowed, folder)
+    drop(allowed, folder / "a.edi")
+    die("files", at)
+    assert counts(app)["inbox"] == (0 if at == "files.before_commit" else 1)
+    assert (folder / "a.edi").exists() == (at != "files.after_move")
+    assert take_files(allowed) == (0 if at == "files.after_move" else 1)
+    assert counts(app)["inbox"] == 1
+    assert [path.name for path in (folder / "done").iterdir()] == ["a.edi"]
+    after_the_lease(clock)
+    assert drain(app) == 1

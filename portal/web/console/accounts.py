@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, func
 from sqlmodel import col, select
 
-from carriers.contract import Carrier, Field, Hooked, Labels, Tracks
+from carriers.contract import Carrier, Field, Hooked, Labels, ReadsFiles, Tracks
 from carriers.registry import all_carriers
 from carriers.status import FINAL
 from portal.connections import ENVIRONMENTS, expert_fields_of, fields_of, hook_addresses, leaving
@@ -28,6 +28,7 @@ _STATES = {"ok": ("Works", "ok", "check"), "bad_credentials": ("Credentials refu
 _MARKS = {"ok": ("Works", "ok", "check"), "bad": ("Does not work", "bad", "alert"), "open": ("Not known", "", "info")}
 _ABILITIES: tuple[tuple[str, str, Callable[[Carrier], bool]], ...] = (
     ("tracking", "Tracking", lambda carrier: isinstance(carrier, Tracks)),
+    ("files", "Files", lambda carrier: isinstance(carrier, ReadsFiles)),
     ("webhooks", "Webhooks", lambda carrier: isinstance(carrier, Hooked)),
     ("labels", "Return labels", lambda carrier: isinstance(carrier, Labels)),
 )
@@ -53,7 +54,9 @@ def carriers(ask: Ask) -> dict[str, Any]:
             "connected": mine.get(slug, 0),
         }
         for slug, carrier in all_carriers().items()
-        if _matches(carrier, asked) and all(has(carrier) for key, _, has in _ABILITIES if key == can)
+        if _matches(carrier, asked)
+        and any(has(carrier) for _, _, has in _ABILITIES)
+        and all(has(carrier) for key, _, has in _ABILITIES if key == can)
     ]
     rows.sort(key=lambda row: (-row["waiting"], row["name"].casefold()))
     kinds = (("", "All"), *((key, words) for key, words, _ in _ABILITIES))

@@ -17,9 +17,10 @@ from portal import crash
 from portal.app import build
 from portal.settings import load
 from portal.tables import Connection
-from portal.tracking import inbox
+from portal.tracking import files, inbox
 from portal.tracking import ingest as ingest_module
 from portal.tracking import poll as poll_module
+from portal.tracking.files import take_files
 from portal.tracking.inbox import HookRow, Writer
 from portal.tracking.ingest import ingest
 from portal.tracking.poll import poll
@@ -27,7 +28,7 @@ from tests.portal.tracking.northpost import delivery, event, signed
 
 
 def run(step: str) -> None:
-    """`receive`, `ingest` or `poll`, on the database of the environment."""
+    """`receive`, `ingest`, `poll` or `files`, on the database of the environment."""
     app = build(load())
     with app.db.reading() as tx:
         connection = tx.exec(select(Connection).order_by(col(Connection.id))).all()[-1]
@@ -36,7 +37,7 @@ def run(step: str) -> None:
         row = HookRow(connection.id or 0, connection.carrier, "d-1", body, signed(body, app.now()), app.now())
         asyncio.run(_receive(Writer(app.db), row))
     else:
-        {"ingest": ingest, "poll": poll}[step](app)
+        {"ingest": ingest, "poll": poll, "files": take_files}[step](app)
 
 
 async def _receive(writer: Writer, row: HookRow) -> None:
@@ -54,7 +55,7 @@ def serve() -> None:
             try:
                 os.environ.update(order["environment"])
                 importlib.reload(crash)  # reads its setting at the start
-                for module in (inbox, ingest_module, poll_module):
+                for module in (inbox, ingest_module, poll_module, files):
                     vars(module)["crashpoint"] = crash.crashpoint
                 run(order["step"])
             except BaseException:
