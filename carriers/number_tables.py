@@ -204,6 +204,12 @@ SHAPES: Final = (
         mod10(3, 1),
         "92",
     ),
+    # Hermes Germany (its parcel labels; no check digit is published)
+    _shape("hermes_14", "hermes_de", "14 digits", r"[0-9]{14}", 4, 14),
+    _shape("hermes_16", "hermes_de", "16 digits", r"[0-9]{16}", 0.5, 16),
+    _shape("hermes_letter", "hermes_de", "a letter and 16 or 19 digits", r"[A-Z](?:[0-9]{16}|[0-9]{19})", 2, 19),
+    # La Poste (its own examples; no check digit is published)
+    _shape("colissimo", "la_poste", "Colissimo: a digit, a letter and eleven digits", r"[0-9][A-Z][0-9]{11}", 5, 13.4),
     # Smaller carriers (jkeen)
     _shape("gofo_us", "gofo", "GFUS and 14 digits", r"GFUS[0-9]{14}", 1, 14),
     _shape("landmark_global", "landmark", "LTN, eight digits, N1", r"LTN[0-9]{8}N1", 0.5, 8),

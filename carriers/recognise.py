@@ -21,6 +21,7 @@ from carriers.registry import all_carriers
 OWN: Final = 30  # how much likelier a carrier is that the shop has an account with
 LONGEST: Final = 50  # characters; no carrier's number comes near
 LEAST: Final = 0.005  # rarer candidates are left out, unless the shop has an account with them
+_WORDS: Final = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ"[:n] for n in range(5, 27))
 _S10: Final = re.compile(r"([A-Z]{2})([0-9]{8})([0-9])([A-Z]{2})")
 
 
@@ -94,12 +95,18 @@ def _posts(service: str, country: str) -> Iterator[_Hint]:
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """The patterns of adapters for whose numbers no shape is known: weaker, because nothing is checked."""
+    """The patterns of adapters for whose numbers no shape is known: weaker, because nothing is checked.
+
+    A pattern that takes any word for a number is no evidence and left out.
+    """
     known = {slug for shape in SHAPES for slug in shape.slugs}
     return tuple(
         (slug, re.compile(carrier.about.number_pattern))
         for slug, carrier in all_carriers().items()
-        if carrier.about.number_pattern and slug not in known and slug not in FOLLOWERS
+        if carrier.about.number_pattern
+        and slug not in known
+        and slug not in FOLLOWERS
+        and not any(re.fullmatch(carrier.about.number_pattern, word) for word in _WORDS)
     )
 
 
