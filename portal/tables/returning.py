@@ -86,6 +86,9 @@ class Label(Work, table=True):
     format: str = ""
     body: bytes = Field(default=b"", sa_type=LargeBinary)
     pdf: bytes = Field(default=b"", sa_type=LargeBinary)
+    code: bytes = Field(default=b"", sa_type=LargeBinary, description="a counter's code instead of paper: PNG or PDF")
+    code_text: str = Field(default="", description="what a counter types where scanning fails")
+    customs: bytes = Field(default=b"", sa_type=LargeBinary, description="papers to put beside the label: PDF")
     cost_minor: int | None = Field(default=None, sa_type=BigInt)
     currency: str = ""
     voidable_until: datetime | None = None

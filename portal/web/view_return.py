@@ -380,6 +380,9 @@ class LabelState:
 
     state: str
     pdf_bytes: int
+    has_code: bool = False
+    code_text: str = ""
+    has_customs: bool = False
 
 
 def case_view(
@@ -411,6 +414,10 @@ def case_view(
         "label": _label(case, label) if waits else "",
         "label_kb": -(-label.pdf_bytes // 1024) if label else 0,
         "label_href": f"/orders/{order.public_id}/returns/{case.public_id}/label.pdf",
+        "counter": _counter(order, case, label) if waits and label else None,
+        "customs_href": (
+            f"/orders/{order.public_id}/returns/{case.public_id}/customs.pdf" if label and label.has_customs else ""
+        ),
         "cancel_href": f"/orders/{order.public_id}/returns/{case.public_id}/cancel",
         "here": f"/orders/{order.public_id}/returns/{case.public_id}",
         "order_href": f"/orders/{order.public_id}",
@@ -481,6 +488,14 @@ def _label(case: ReturnCase, label: LabelState | None) -> str:
     if label.pdf_bytes and label.state in {"bought", "ready"}:
         return "ready"
     return "arranging" if label.state in {"refused", "unknown", "voided"} else "making"
+
+
+def _counter(order: Order, case: ReturnCase, label: LabelState) -> dict[str, str] | None:
+    """What stands in for paper at the carrier's counter: the address of its code, and the text to type."""
+    if not label.has_code and not label.code_text:
+        return None
+    href = f"/orders/{order.public_id}/returns/{case.public_id}/counter-code" if label.has_code else ""
+    return {"href": href, "text": label.code_text}
 
 
 def _send_to(brand: Brand) -> list[str]:

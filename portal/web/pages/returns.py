@@ -22,6 +22,9 @@ from portal.web.view_frame import shop_view
 from portal.web.view_return import Draft, LabelState, telling
 from portal.web.words import RESOLUTION
 
+# What carriers send as documents, by their first bytes: what they call them is not always true.
+_KINDS = {b"%PDF-": ("application/pdf", "pdf"), b"\x89PNG": ("image/png", "png"), b"GIF8": ("image/gif", "gif")}
+
 
 @page("GET", "/orders/{order}/returns/new", who=shopper_of_order)
 def begin(ask: Ask) -> View:
@@ -80,8 +83,10 @@ def confirm(ask: Ask) -> View | Go:
 def return_page(ask: Ask) -> View:
     """One return: its label, its steps, its money."""
     order, case = ask.who.order, _case(ask)
-    sizes = select(Label.state, func.length(Label.pdf)).where(Label.return_id == case.id)
-    label = ask.tx.exec(sizes).first()
+    drawn = select(Label.state, func.length(Label.pdf), Label.code_text).where(Label.return_id == case.id)
+    label = ask.tx.exec(drawn).first()
+    beside = select(func.length(Label.code), func.length(Label.customs)).where(Label.return_id == case.id)
+    code, customs = ask.tx.exec(beside).first() or (0, 0)
     parcel = ask.tx.exec(
         select(Shipment).where(Shipment.return_id == case.id).order_by(col(Shipment.id).desc())
     ).first()
@@ -92,7 +97,7 @@ def return_page(ask: Ask) -> View:
         order,
         case,
         rows.items_of(ask.tx, case),
-        LabelState(label[0], label[1] or 0) if label else None,
+        LabelState(label[0], label[1] or 0, bool(code), label[2], bool(customs)) if label else None,
         parcel,
         int(given),
     )
@@ -102,16 +107,19 @@ def return_page(ask: Ask) -> View:
 @page("GET", "/orders/{order}/returns/{case}/label.pdf", who=shopper_of_order)
 def label_pdf(ask: Ask) -> Blob | View:
     """The sheet to print, until the carrier's first scan. Refusal while it is being made, and for who may only look."""
-    _may_act(ask)
-    case = _case(ask)
-    why = view_return.label_gone(case)
-    if why:
-        values = {"why": why, "base": f"/orders/{ask.who.order.public_id}/returns/{case.public_id}"}
-        return shop_view(ask, "pages/returns/label_gone.html", values, status=410)
-    label = ask.tx.exec(select(Label).where(Label.return_id == case.id)).first()
-    if label is None or not label.pdf or label.state not in {"bought", "ready"}:
-        raise Refusal("no_label", 409)
-    return Blob(label.pdf, "application/pdf", f"return-{case.rma}.pdf", inline=True)
+    return _paper(ask, "pdf", "return")
+
+
+@page("GET", "/orders/{order}/returns/{case}/counter-code", who=shopper_of_order)
+def counter_code(ask: Ask) -> Blob | View:
+    """The code that a counter scans instead of paper, as the carrier drew it. Shown as long as the label is."""
+    return _paper(ask, "code", "counter-code")
+
+
+@page("GET", "/orders/{order}/returns/{case}/customs.pdf", who=shopper_of_order)
+def customs_papers(ask: Ask) -> Blob | View:
+    """The papers that go beside the label across a border."""
+    return _paper(ask, "customs", "customs")
 
 
 @page("POST", "/orders/{order}/returns/{case}/cancel", who=shopper_of_order)
@@ -122,6 +130,24 @@ def cancel(ask: Ask) -> Go:
     if case.status != "cancelled":
         approve.cancel(ask.tx, ask.brand, case, SHOPPER, ask.now)
     return _to(ask, case)
+
+
+def _paper(ask: Ask, column: str, name: str) -> Blob | View:
+    """One of the label's documents, for who may act, until the carrier's first scan."""
+    _may_act(ask)
+    case = _case(ask)
+    why = view_return.label_gone(case)
+    if why:
+        values = {"why": why, "base": f"/orders/{ask.who.order.public_id}/returns/{case.public_id}"}
+        return shop_view(ask, "pages/returns/label_gone.html", values, status=410)
+    label = ask.tx.exec(select(Label).where(Label.return_id == case.id)).first()
+    body: bytes = getattr(label, column) if label else b""
+    if label is None or not body or label.state not in {"bought", "ready"}:
+        raise Refusal("no_label", 409)
+    kind, ending = next((found for start, found in _KINDS.items() if body.startswith(start)), ("", ""))
+    if not kind:
+        raise Refusal("no_label", 409)
+    return Blob(body, kind, f"{name}-{case.rma}.{ending}", inline=True)
 
 
 def _items(ask: Ask, offer: Offer, draft: Draft, faults: Mapping[str, str], *, status: int = 422) -> View:

@@ -267,6 +267,35 @@ def test_a_ready_label_is_a_pdf_to_print(client: Client, app: App, confirmed: st
     assert re.fullmatch(r'inline; filename="return-R-[\w-]+\.pdf"', pdf.headers["content-disposition"])
 
 
+def test_a_code_for_the_counter_stands_in_for_paper_and_customs_papers_go_beside_it(
+    client: Client, app: App, confirmed: str
+) -> None:
+    def make(tx: Session) -> None:
+        label = tx.exec(select(Label)).one()
+        label.state, label.pdf, label.code, label.code_text = "ready", b"%PDF-1.7 small", b"\x89PNG small", "AB 12 <3"
+        label.customs = b"%PDF-1.7 papers"
+
+    change(app, make)
+    page = client.get(confirmed)
+    assert "No printer?" in page.text
+    assert "AB 12 &lt;3" in page.text
+    assert f'href="{confirmed}/customs.pdf"' in page.text
+    is_clean(page.text)
+    code = client.get(f"{confirmed}/counter-code")
+    assert (code.content, code.headers["content-type"]) == (b"\x89PNG small", "image/png")
+    assert client.get(f"{confirmed}/customs.pdf").content == b"%PDF-1.7 papers"
+
+
+@pytest.mark.parametrize("code", [b"", b"<script>alert(1)</script>"])
+def test_what_is_no_picture_is_not_shown_as_a_code(client: Client, app: App, confirmed: str, code: bytes) -> None:
+    def make(tx: Session) -> None:
+        label = tx.exec(select(Label)).one()
+        label.state, label.pdf, label.code = "ready", b"%PDF-1.7 small", code
+
+    change(app, make)
+    assert client.get(f"{confirmed}/counter-code").status_code == 409
+
+
 @pytest.mark.parametrize(
     ("status", "why"),
     [
