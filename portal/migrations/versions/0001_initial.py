@@ -8,6 +8,7 @@ import sqlmodel
 from alembic import op
 from sqlalchemy import Text
 from sqlalchemy.dialects import postgresql
+
 revision = '0001'
 down_revision = None
 branch_labels = None
@@ -172,6 +173,22 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id'),
     sa.UniqueConstraint('brand_id', 'slug', 'locale')
     )
+    op.create_table('link_request',
+    sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('done_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('dead_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('error', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('brand_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('email', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('asked_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['brand_id'], ['brand.id'], ),
+    sa.PrimaryKeyConstraint('id')
+    )
+    with op.batch_alter_table('link_request', schema=None) as batch_op:
+        batch_op.create_index('ix_link_request_due', ['next_at'], unique=False, postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+
     op.create_table('policy_version',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('brand_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -297,22 +314,6 @@ def upgrade() -> None:
     with op.batch_alter_table('inbox', schema=None) as batch_op:
         batch_op.create_index('ix_inbox_due', ['next_at'], unique=False, postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
         batch_op.create_index('ix_inbox_received', ['received_at'], unique=False)
-
-    op.create_table('link_request',
-    sa.Column('next_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
-    sa.Column('tries', sa.Integer(), nullable=False),
-    sa.Column('done_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
-    sa.Column('dead_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
-    sa.Column('error', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('brand_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('email', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-    sa.Column('asked_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
-    sa.ForeignKeyConstraint(['brand_id'], ['brand.id'], ),
-    sa.PrimaryKeyConstraint('id')
-    )
-    with op.batch_alter_table('link_request', schema=None) as batch_op:
-        batch_op.create_index('ix_link_request_due', ['next_at'], unique=False, postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
 
     op.create_table('shop_order',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -527,6 +528,9 @@ def upgrade() -> None:
     sa.Column('format', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('body', sa.LargeBinary(), nullable=False),
     sa.Column('pdf', sa.LargeBinary(), nullable=False),
+    sa.Column('code', sa.LargeBinary(), nullable=False),
+    sa.Column('code_text', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+    sa.Column('customs', sa.LargeBinary(), nullable=False),
     sa.Column('cost_minor', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('currency', sqlmodel.sql.sqltypes.AutoString(), nullable=False),
     sa.Column('voidable_until', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
@@ -791,10 +795,6 @@ def downgrade() -> None:
         batch_op.drop_index('ix_order_email')
 
     op.drop_table('shop_order')
-    with op.batch_alter_table('link_request', schema=None) as batch_op:
-        batch_op.drop_index('ix_link_request_due', postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
-
-    op.drop_table('link_request')
     with op.batch_alter_table('inbox', schema=None) as batch_op:
         batch_op.drop_index('ix_inbox_received')
         batch_op.drop_index('ix_inbox_due', postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
@@ -820,6 +820,10 @@ def downgrade() -> None:
 
     op.drop_table('product')
     op.drop_table('policy_version')
+    with op.batch_alter_table('link_request', schema=None) as batch_op:
+        batch_op.drop_index('ix_link_request_due', postgresql_where=sa.text('next_at IS NOT NULL'), sqlite_where=sa.text('next_at IS NOT NULL'))
+
+    op.drop_table('link_request')
     op.drop_table('how_to')
     op.drop_table('customer')
     with op.batch_alter_table('connection', schema=None) as batch_op:
