@@ -231,11 +231,11 @@ def remove_connection(tx: Session, row: Connection, now: datetime) -> Leaving:
     tx.exec(update(Brand).where(col(Brand.label_connection_id) == row.id).values(label_connection_id=None))
     for trial in tx.exec(select(ConnectionTrial).where(ConnectionTrial.connection_id == row.id)):
         tx.delete(trial)
-    mine = col(Subscription.connection_id) == row.id
-    tx.exec(delete(Subscription).where(mine, col(Subscription.ref) == ""))
+    subscribed = col(Subscription.connection_id) == row.id
+    tx.exec(delete(Subscription).where(subscribed, col(Subscription.ref) == ""))
     row.state, row.state_text = "disabled", ""
     row.removed_at = now
-    if tx.exec(select(Subscription.id).where(mine)).first() is None:
+    if tx.exec(select(Subscription.id).where(subscribed)).first() is None:
         _forget(row)
     tx.flush()
     return told
