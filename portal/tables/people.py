@@ -24,7 +24,10 @@ class Customer(SQLModel, table=True):
 
 
 class AccessLink(SQLModel, table=True):
-    """A mailed link that opens one order without sign-in. Ends at `expires_at`; may be revoked."""
+    """A mailed link that opens one order without sign-in. Ends at `expires_at`; may be revoked.
+
+    With `agent_id` it was not mailed: that agent looks at what the shopper sees.
+    """
 
     __tablename__ = "access_link"
     __table_args__ = (Index("ix_access_link_order", "order_id"),)
@@ -35,10 +38,11 @@ class AccessLink(SQLModel, table=True):
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None = None
+    agent_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="agent.id")
 
 
 class ShopperSession(SQLModel, table=True):
-    """What a lookup or a mailed link opened: one order, at one trust level (`status`, `email` or `link`)."""
+    """What a lookup or a mailed link opened: one order, at one trust level (`status`, `agent`, `email` or `link`)."""
 
     __tablename__ = "shopper_session"
     __table_args__ = (Index("ix_shopper_session_expires", "expires_at"),)

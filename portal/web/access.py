@@ -14,12 +14,14 @@ from portal.tables import Agent, AgentSession, Order, ShopperSession
 from portal.web.answers import Cookie, SignIn
 from portal.web.edge import Ask
 
-Trust = Literal["status", "email", "link"]
+Trust = Literal["status", "agent", "email", "link"]
 
 SHOPPER_HOURS = 12
 AGENT_IDLE = timedelta(minutes=30)
 AGENT_ABSOLUTE = timedelta(hours=12)
-TRUSTS = ("status", "email", "link")
+# How long an agent sees an order as its shopper does, before the look has to be asked for, and recorded, again.
+LOOK_MINUTES = 30
+TRUSTS = ("status", "agent", "email", "link")
 # A shopper may keep several orders open in several tabs; the oldest falls off.
 MAX_OPEN_ORDERS = 5
 # As portal.keys.new_token makes them; anything else in a cookie is not carried on.
@@ -28,15 +30,26 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
-    """Somebody who opened one order. `trust` says how: by postcode, by e-mail, or through a mailed link."""
+    """Somebody who opened one order. `trust` says how: by postcode, by e-mail, through a mailed link, or an agent who
+    looks at what the shopper sees."""
 
     order: Order
     trust: Trust
 
     @property
-    def may_act(self) -> bool:
+    def sees_all(self) -> bool:
         """Returns, addresses and labels need more than a parcel slip's number and postcode."""
+        return self.trust != "status"
+
+    @property
+    def may_act(self) -> bool:
+        """Only the shopper acts as the shopper; agents act in the console, under their own name."""
         return self.trust in {"email", "link"}
+
+    def must_act(self) -> None:
+        """Refusal needs_link or agent_looks for those who may not."""
+        if not self.may_act:
+            raise Refusal("agent_looks" if self.trust == "agent" else "needs_link", 403)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +141,8 @@ def open_order(ask: Ask, order: Order, trust: Trust) -> Cookie:
             order_id=order.id,
             trust=trust,
             created_at=ask.now,
-            expires_at=ask.now + timedelta(hours=SHOPPER_HOURS),
+            expires_at=ask.now
+            + (timedelta(minutes=LOOK_MINUTES) if trust == "agent" else timedelta(hours=SHOPPER_HOURS)),
         )
     )
     kept = [*open_tokens(ask), token][-MAX_OPEN_ORDERS:]

@@ -28,8 +28,9 @@ def shop_view(
     cookies: tuple[Cookie, ...] = (),
     headers: Mapping[str, str] | None = None,
 ) -> View:
-    """A page of the host's brand."""
-    return View(template, {**frame(ask.brand), **values}, status, cookies, headers or {})
+    """A page of the host's brand. `looking`: an agent sees it in the shopper's place."""
+    looking = getattr(ask.who, "trust", "") == "agent"
+    return View(template, {**frame(ask.brand), "looking": looking, **values}, status, cookies, headers or {})
 
 
 def frame(brand: Brand) -> Mapping[str, Any]:

@@ -567,7 +567,7 @@ def _address(told: _Told, to: Mapping[str, Any]) -> tuple[str, bool]:
     if not to:
         return "", False
     city, postcode = str(to.get("city") or ""), str(to.get("postcode") or "")
-    if told.trust == "link":
+    if told.trust in {"link", "agent"}:
         lines = [to.get("name"), *(to.get("lines") or ()), f"{city} {postcode}".strip(), to.get("country")]
         return ", ".join(str(line) for line in lines if line), False
     half = postcode[: max(1, len(postcode) // 2)].strip() + " •••" if postcode else ""

@@ -18,11 +18,12 @@ def open_link(ask: Ask) -> Go:
 
     An expired, revoked, unknown or foreign link leads to the lookup, which says so.
 
-    A mail scanner that follows the link starts a session that nobody uses; nothing else changes.
+    A link that an agent made for looking opens a look. A mail scanner that follows the link starts a session that
+    nobody uses; nothing else changes.
     """
     token = ask.path["token"][:LONGEST]
     query = (
-        select(Order)
+        select(Order, AccessLink.agent_id)
         .join(AccessLink, col(AccessLink.order_id) == col(Order.id))
         .where(
             AccessLink.token_hash == token_hash(token),
@@ -32,10 +33,11 @@ def open_link(ask: Ask) -> Go:
             or_(col(AccessLink.revoked_at).is_(None), col(AccessLink.revoked_at) > ask.now),
         )
     )
-    order = ask.tx.exec(query).first()
-    if order is None:
+    found = ask.tx.exec(query).first()
+    if found is None:
         return Go("/?expired=1")
+    order, agent_id = found
     mine = ReturnCase.order_id == order.id, ReturnCase.public_id == ask.query.get("return", "")[:LONGEST]
     case = ask.tx.exec(select(ReturnCase.public_id).where(*mine)).first()
     place = f"/orders/{order.public_id}" + (f"/returns/{case}" if case else "")
-    return Go(place, (open_order(ask, order, "link"),))
+    return Go(place, (open_order(ask, order, "link" if agent_id is None else "agent"),))

@@ -152,6 +152,8 @@ def order_page(ask: Ask) -> Reads[Result]:
 @page("POST", "/orders/{order}/link", who=shopper_of_order)
 def send_link(ask: Ask) -> Go:
     """Mails the private link to the address on this order, wherever that is."""
+    if ask.who.trust == "agent":  # what is mailed in the shopper's name is the shopper's to ask for
+        raise Refusal("agent_looks", 403)
     mail_link(ask.tx, ask.brand, ask.who.order, ask.now)
     return Go(f"/orders/{ask.who.order.public_id}?mailed=1")
 

@@ -30,7 +30,7 @@ _KINDS = {b"%PDF-": ("application/pdf", "pdf"), b"\x89PNG": ("image/png", "png")
 def begin(ask: Ask) -> View:
     """Step 1, empty. Says so when nothing has arrived yet, and to whom it may not be shown."""
     order = ask.who.order
-    if not ask.who.may_act:
+    if not ask.who.sees_all:
         return _show(ask, "pages/returns/needs_link.html", {})
     offer = start.offer(ask.tx, ask.brand, order, ask.now)
     if view_return.is_too_early(offer) and "arrived" not in ask.query:
@@ -41,7 +41,7 @@ def begin(ask: Ask) -> View:
 @page("POST", "/orders/{order}/returns/new", who=shopper_of_order, writes=False)
 def go_on(ask: Ask) -> View:
     """From one step to another, forwards or back; `go` names the step wanted."""
-    _may_act(ask)
+    _sees_all(ask)
     offer = start.offer(ask.tx, ask.brand, ask.who.order, ask.now)
     draft = Draft.read(ask.body, offer)
     wanted = ask.body.get("go")
@@ -53,7 +53,7 @@ def go_on(ask: Ask) -> View:
 @page("POST", "/orders/{order}/returns", who=shopper_of_order)
 def confirm(ask: Ask) -> View | Go:
     """Opens the return. Sending the same form twice opens one."""
-    _may_act(ask)
+    ask.who.must_act()
     offer = start.offer(ask.tx, ask.brand, ask.who.order, ask.now)
     draft = Draft.read(ask.body, offer)
     case = _already(ask, draft)
@@ -101,12 +101,14 @@ def return_page(ask: Ask) -> View:
         parcel,
         int(given),
     )
-    return shop_view(ask, "pages/return_case.html", {**values, "may_act": ask.who.may_act})
+    return shop_view(
+        ask, "pages/return_case.html", {**values, "may_act": ask.who.may_act, "sees_all": ask.who.sees_all}
+    )
 
 
 @page("GET", "/orders/{order}/returns/{case}/label.pdf", who=shopper_of_order)
 def label_pdf(ask: Ask) -> Blob | View:
-    """The sheet to print, until the carrier's first scan. Refusal while it is being made, and for who may only look."""
+    """The sheet to print, until the carrier's first scan. Refused while it is made, and for who may not see it."""
     return _paper(ask, "pdf", "return")
 
 
@@ -125,7 +127,7 @@ def customs_papers(ask: Ask) -> Blob | View:
 @page("POST", "/orders/{order}/returns/{case}/cancel", who=shopper_of_order)
 def cancel(ask: Ask) -> Go:
     """Calls the return off, until the first scan. Asking twice is the same as asking once."""
-    _may_act(ask)
+    ask.who.must_act()
     case = _case(ask)
     if case.status != "cancelled":
         approve.cancel(ask.tx, ask.brand, case, SHOPPER, ask.now)
@@ -133,8 +135,8 @@ def cancel(ask: Ask) -> Go:
 
 
 def _paper(ask: Ask, column: str, name: str) -> Blob | View:
-    """One of the label's documents, for who may act, until the carrier's first scan."""
-    _may_act(ask)
+    """One of the label's documents, for who sees all, until the carrier's first scan."""
+    _sees_all(ask)
     case = _case(ask)
     why = view_return.label_gone(case)
     if why:
@@ -190,8 +192,8 @@ def _show(ask: Ask, template: str, values: Mapping[str, object], *, status: int 
     return shop_view(ask, template, {"base": base, "number": order.number, **values}, status=status)
 
 
-def _may_act(ask: Ask) -> None:
-    if not ask.who.may_act:
+def _sees_all(ask: Ask) -> None:
+    if not ask.who.sees_all:
         raise Refusal("needs_link", 403)
 
 

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 import pytest
 from sqlmodel import col, select
 
 from portal.app import App
-from portal.keys import token_hash
 from portal.notify.events import Event
 from portal.notify.outbox import put
-from portal.tables import AccessLink, Audit, Brand, Note, Order, Outbox, Scan, Shipment
+from portal.tables import (
+    AccessLink,
+    Audit,
+    Brand,
+    Note,
+    Order,
+    Outbox,
+    ReturnCase,
+    Scan,
+    Shipment,
+    ShopperSession,
+)
 from tests.conftest import Clock
 from tests.portal.console.desk import Desk, form_of, sign_in
+from tests.portal.web.shopping import deliver
 from tests.world import World
 
 
@@ -124,19 +136,46 @@ def test_asking_for_news_makes_the_poll_due_now(kim: Desk, app: App, order_path:
     assert len(asked) == 1
 
 
-def test_the_shoppers_view_opens_by_a_link_of_ten_minutes_and_is_on_record(
-    kim: Desk, app: App, order_path: str, world: World
-) -> None:
+@pytest.fixture
+def look(kim: Desk, order_path: str) -> str:
+    """The path of the shopper's page, opened from the console."""
     target = kim.get(f"{order_path}/as-shopper").headers["location"]
     assert target.startswith("http://juniper.test/t/")
-    opened = kim.get(target.removeprefix("http://juniper.test"))
-    assert opened.headers["location"] == f"/orders/{world.order.public_id}"
+    return str(kim.get(target.removeprefix("http://juniper.test")).headers["location"])
+
+
+def test_the_shoppers_view_is_marked_lasts_half_an_hour_and_is_on_record(
+    kim: Desk, app: App, look: str, world: World, clock: Clock
+) -> None:
+    assert look == f"/orders/{world.order.public_id}"
+    page = kim.get(look)
+    assert "You see what the shopper sees." in page.text
+    assert "14 Sandgate Row" in page.text, "with everything that the shopper sees"
     with app.db.reading() as tx:
-        link = tx.exec(select(AccessLink)).one()
-        assert tx.exec(select(Audit)).one().act == "order.viewed_as_shopper"
-    assert link.token_hash == token_hash(target.rpartition("/")[2])
-    assert link.order_id == world.order.id
-    assert link.expires_at == app.now() + timedelta(minutes=10)
+        link, session = tx.exec(select(AccessLink)).one(), tx.exec(select(ShopperSession)).one()
+        entry = tx.exec(select(Audit)).one()
+    assert (link.agent_id, link.order_id, session.trust) == (world.kim.id, world.order.id, "agent")
+    assert (entry.act, entry.actor) == ("order.viewed_as_shopper", f"agent:{world.kim.public_id}")
+    assert link.expires_at == app.now() + timedelta(minutes=1)
+    clock.forward(timedelta(minutes=30))
+    assert kim.get(look).headers["location"] == "/?expired=1"
+
+
+def test_an_agent_who_looks_acts_for_nobody(kim: Desk, app: App, look: str, world: World) -> None:
+    deliver(app, world, app.now())
+    wizard = kim.get(f"{look}/returns/new")
+    assert "You see what the shopper sees." in wizard.text
+    token = re.search(r'name="csrf" value="([^"]+)"', wizard.text)
+    assert token
+    line = world.lines[1].public_id
+    fields = {"csrf": token[1], "item": line, f"reason-{line}": "too_small", "resolution": "refund_original"}
+    for target in ("/returns", "/link", "/returns/xyz/cancel"):
+        refused = kim.post(look + target, fields)
+        assert refused.status_code == 403, target
+        assert "You are only looking" in refused.text
+    with app.db.reading() as tx:
+        assert tx.exec(select(ReturnCase)).all() == []
+        assert tx.exec(select(Outbox)).all() == []
 
 
 def test_a_message_sent_again_is_one_new_message_however_often_pressed(

@@ -19,7 +19,8 @@ from portal.web.console.workspace import workspace
 from portal.web.csrf import is_own_site
 from portal.web.edge import Ask, page
 
-LOOK_LASTS = timedelta(minutes=10)
+# The link is followed at once; what it opens lasts longer (access.LOOK_MINUTES).
+LOOK_OPENS_WITHIN = timedelta(minutes=1)
 MAX_NOTE = 4000
 
 
@@ -67,7 +68,7 @@ def poll_now(ask: Ask) -> Go:
 # A link, not a form: a form's redirect to another brand's host is refused by browsers under our content policy.
 @page("GET", "/console/orders/{order}/as-shopper", who=acting_agent, writes=True)
 def as_shopper(ask: Ask) -> Go:
-    """Opens what the shopper sees, by a link of ten minutes. Only from the console itself, and on record."""
+    """Opens what the shopper sees, for half an hour, to look and not to act. Only from the console, and on record."""
     if is_own_site(ask.headers) is False:
         raise Refusal("foreign_form", 403)
     order = order_of(ask)
@@ -77,7 +78,8 @@ def as_shopper(ask: Ask) -> Go:
         brand_id=order.brand_id,
         order_id=order.id or 0,
         created_at=ask.now,
-        expires_at=ask.now + LOOK_LASTS,
+        expires_at=ask.now + LOOK_OPENS_WITHIN,
+        agent_id=ask.who.agent.id,
     )
     ask.tx.add(link)
     record(ask.tx, "order.viewed_as_shopper", actor(ask.who), ask.now, brand_id=order.brand_id, order_id=order.id)
