@@ -30,7 +30,7 @@ from portal.db import insert_once
 from portal.links import make_link
 from portal.orders import number_key
 from portal.returning.approve import step, tell_label
-from portal.returning.rows import items_of
+from portal.returning.rows import items_of, swap_name
 from portal.tables import Brand, Connection, Label, Order, OrderLine, ReturnCase, ReturnItem, Shipment
 from portal.tables.columns import opaque_id
 from portal.web.words import REASON
@@ -231,7 +231,7 @@ def sheet_of(
         order=order.number,
         label=art,
         return_address=home,
-        items=tuple(PackedItem(_title(line), item.quantity, _why(item)) for item, line in items),
+        items=tuple(PackedItem(_title(line), item.quantity, _why(case, item, line)) for item, line in items),
         follow_url=link,
         deadline=format_date(case.deadline, "EEE d MMM", locale=brand.locale) if case.deadline else "",
         contact=str(brand.support.get("email") or ""),
@@ -251,10 +251,11 @@ def _title(line: OrderLine) -> str:
     return f"{line.title}, {line.variant}" if line.variant else line.title
 
 
-def _why(item: ReturnItem) -> str:
+def _why(case: ReturnCase, item: ReturnItem, line: OrderLine) -> str:
     """What the dock should expect: the reason as the shopper gave it, and what goes out instead."""
     reason = REASON.get(item.reason, item.reason)
-    return f"{reason}. Exchange for {item.exchange_sku}" if item.exchange_sku else reason
+    instead = swap_name(case, item, line)
+    return f"{reason}. Exchange for {instead}" if instead else reason
 
 
 def _carrier(job: _Job) -> Labels:

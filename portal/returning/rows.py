@@ -92,6 +92,12 @@ def variant(product: Product) -> Variant:
     return Variant(product.sku, product.variant or product.title, product.group_key, money, product.stock)
 
 
+def swap_name(case: ReturnCase, item: ReturnItem, line: OrderLine) -> str:
+    """What goes out instead, as people call it, by the plan that was agreed to; empty where nothing does."""
+    names = {plan["facts"].get("ref"): plan["facts"].get("variant") for plan in case.plan.get("lines", [])}
+    return (names.get(line.public_id) or item.exchange_sku) if item.exchange_sku else ""
+
+
 def ask_for(row: LineRow, order: Order, brand: Brand, reason: str, quantity: int, now: datetime) -> Ask:
     """The question that the policy is asked about one line."""
     zone = ZoneInfo(brand.zone)

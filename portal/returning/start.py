@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlmodel import Session, col, select, update
@@ -96,6 +97,13 @@ class Quote:
     exchange_difference_minor: int
     currency: str
 
+    @property
+    def mark(self) -> str:
+        """Stands for every amount and the decision, so that what is done can be compared with what was shown."""
+        lines = [(line["code"], line["amount_minor"]) for line in self.lines]
+        shown = (lines, self.total_minor, self.exchange_difference_minor, self.currency, self.verdict)
+        return sha256(repr(shown).encode()).hexdigest()[:32]
+
 
 def offer(tx: Session, brand: Brand, order: Order, now: datetime) -> Offer:
     """What may be sent back today, line by line, with the reason where it may not."""
@@ -129,12 +137,21 @@ def quote(tx: Session, brand: Brand, order: Order, wanted: Wanted, now: datetime
 
 
 def start_return(
-    tx: Session, brand: Brand, order: Order, wanted: Wanted, *, request_key: str, by: Actor, now: datetime
+    tx: Session,
+    brand: Brand,
+    order: Order,
+    wanted: Wanted,
+    *,
+    request_key: str,
+    by: Actor,
+    now: datetime,
+    shown: str | None = None,
 ) -> ReturnCase:
     """Opens the case; approved at once where the policy allows, else `requested` for an agent.
 
     The same `request_key` gives the same case, however often and however parallel. Refusal("return_denied") carries
-    the opinions; Refusal("nothing_left") when another return was faster; Refusal("sold_out") for an exchange.
+    the opinions; Refusal("nothing_left") when another return was faster; Refusal("sold_out") for an exchange;
+    Refusal("quote_changed") when `shown`, the mark of the quote that was agreed to, is not that of today's.
     """
     _alone_with(tx, order)
     existing = _by_key(tx, order, request_key)
@@ -144,6 +161,8 @@ def start_return(
     quoted = _reckon(tx, brand, order, chosen, wanted, now)
     if quoted.verdict == Verdict.DENY.word:
         raise Refusal("return_denied", 409, opinions=quoted.opinions)
+    if shown is not None and shown != quoted.mark:
+        raise Refusal("quote_changed", 409)
     case = _insert(tx, brand, order, wanted, quoted, request_key, by, now)
     if case is None:
         faster = _by_key(tx, order, request_key)

@@ -11,6 +11,7 @@ from typing import Any
 import segno
 
 from portal.keys import new_token
+from portal.returning.rows import swap_name
 from portal.returning.start import MAX_COMMENT, Offer, OfferLine, Quote, Wanted, WantedItem
 from portal.tables import Brand, Order, OrderLine, Product, ReturnCase, ReturnItem
 from portal.web import words
@@ -47,6 +48,7 @@ class Draft:
     answers: Mapping[str, Answer]  # by the line's public id, in the order's order
     resolution: str = ""
     request_key: str = ""
+    shown: str = ""  # the mark of the quote that the last step showed
 
     @classmethod
     def read(cls, body: Mapping[str, Any], offer: Offer) -> Draft:
@@ -64,7 +66,8 @@ class Draft:
             if line.line.public_id in chosen
         }
         key = _text(body, "request_key")
-        return cls(answers, _text(body, "resolution"), key if _KEY.fullmatch(key) else new_token())
+        key = key if _KEY.fullmatch(key) else new_token()
+        return cls(answers, _text(body, "resolution"), key, _text(body, "shown"))
 
     def fields(self, *, without: Sequence[str] = ()) -> Iterator[tuple[str, str]]:
         """The hidden fields that carry the answers; `without` names what the page asks for itself."""
@@ -328,7 +331,7 @@ def review_step(told: Telling, order: Order, offer: Offer, draft: Draft, quote: 
         "asks_person": asks,
         "doubts": list(dict.fromkeys(filter(None, doubts))),
         "paid_with": order.payment_hint,
-        "hidden": list(draft.fields()),
+        "hidden": [*draft.fields(), ("shown", quote.mark)],
     }
 
 
@@ -363,6 +366,8 @@ def ledger(
     if given_minor and given_minor != total_minor:
         rows.append(("Settled by a person", told.money(given_minor - total_minor, currency), "", False))
     total = "You got back" if given_minor else _TOTALS.get(resolution, "You get back")
+    if resolution == "exchange_variant" and not (total_minor or given_minor):
+        total = "Nothing to pay"
     return [*rows, (total, told.money(given_minor or total_minor, currency), "", True)]
 
 
@@ -410,7 +415,7 @@ def case_view(
         "icon": shown.icon,
         "meaning": case.reject_reason if case.status == "rejected" and case.reject_reason else shown.meaning,
         "ended": case.status in _ENDED,
-        "items": [_case_item(item, line) for item, line in items],
+        "items": [_case_item(case, item, line) for item, line in items],
         "label": _label(case, label) if waits else "",
         "label_kb": -(-label.pdf_bytes // 1024) if label else 0,
         "label_href": f"/orders/{order.public_id}/returns/{case.public_id}/label.pdf",
@@ -437,6 +442,7 @@ def case_view(
         ),
         "given": given_minor > 0,
         "pays": int(case.plan.get("pays_minor", 0)) > 0,
+        "even": case.resolution == "exchange_variant" and not (case.refund_minor or case.plan.get("pays_minor")),
         "credit_code": case.credit_code,
         "can_cancel": case.status in CANCELLABLE,
         "parcel": _parcel(parcel) if parcel is not None else None,
@@ -461,14 +467,14 @@ def _heading(told: Telling, case: ReturnCase, given_minor: int) -> str:
     }.get(case.status, "Received")
 
 
-def _case_item(item: ReturnItem, line: OrderLine) -> dict[str, Any]:
+def _case_item(case: ReturnCase, item: ReturnItem, line: OrderLine) -> dict[str, Any]:
     drawing, address = picture(line.picture)
     return {
         "title": line.title,
         "variant": line.variant,
         "quantity": item.quantity,
         "reason": words.REASON.get(item.reason, ""),
-        "swap": item.exchange_sku,
+        "swap": swap_name(case, item, line),
         "drawing": drawing,
         "address": address,
     }

@@ -72,8 +72,11 @@ def confirm(ask: Ask) -> View | Go:
                 request_key=draft.request_key,
                 by=SHOPPER,
                 now=ask.now,
+                shown=draft.shown,
             )
     except Refusal as refusal:
+        if refusal.code == "quote_changed":
+            return _review(ask, offer, draft, changed=True)
         # Somebody was faster, or stock ran out between review and confirm: say so where it can be mended.
         return _items(ask, offer, draft, {"form": refusal.code}, status=refusal.status)
     return _to(ask, case)
@@ -171,8 +174,8 @@ def _resolution(ask: Ask, offer: Offer, draft: Draft, fault: str = "") -> View:
     return _show(ask, "pages/returns/resolution.html", {**values, "fault": fault}, status=422 if fault else 200)
 
 
-def _review(ask: Ask, offer: Offer, draft: Draft) -> View:
-    """Step 3, or the earlier step that still lacks an answer."""
+def _review(ask: Ask, offer: Offer, draft: Draft, *, changed: bool = False) -> View:
+    """Step 3, or the earlier step that still lacks an answer. `changed`: not what was agreed to a moment ago."""
     order, told = ask.who.order, telling(ask.brand, ask.now)
     first = _resolution(ask, offer, draft)
     if first.status != 200:
@@ -183,7 +186,8 @@ def _review(ask: Ask, offer: Offer, draft: Draft) -> View:
         quote = start.quote(ask.tx, ask.brand, order, draft.wanted(), ask.now)
     except Refusal as refusal:
         return _resolution(ask, offer, draft, refusal.code)
-    return _show(ask, "pages/returns/review.html", view_return.review_step(told, order, offer, draft, quote))
+    values = {**view_return.review_step(told, order, offer, draft, quote), "changed": changed}
+    return _show(ask, "pages/returns/review.html", values, status=409 if changed else 200)
 
 
 def _show(ask: Ask, template: str, values: Mapping[str, object], *, status: int = 200) -> View:

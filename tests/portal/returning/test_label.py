@@ -83,6 +83,22 @@ def test_an_approved_return_gets_its_label_by_itself(
         assert tx.get_one(ReturnCase, case.id).status == "label_issued"
 
 
+def test_the_slip_names_what_goes_out_instead_as_people_call_it(
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http]
+) -> None:
+    drawn: list[Sheet] = []
+
+    def note(sheet: Sheet) -> bytes:
+        drawn.append(sheet)
+        return b"%PDF"
+
+    wanted = ask(delivered, (0, 1, "wrong_colour_style"), resolution="exchange_variant", sku="TENT-2-SAND")
+    begin(app, delivered, wanted)
+    work_due(app, line, note)
+    (item,) = drawn[0].items
+    assert item.note.endswith("Exchange for Sand")
+
+
 def test_nothing_is_due_once_it_is_ready(app: App, delivered: World, line: Callable[[Connection], Http]) -> None:
     begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
     assert [work_due(app, line, no_pdf), work_due(app, line, no_pdf)] == [1, 0]

@@ -12,10 +12,10 @@ import pytest
 from sqlmodel import Session, select
 
 from portal.app import App
-from portal.tables import Label, OrderLine, ReturnCase, ReturnItem
+from portal.tables import Label, OrderLine, Product, ReturnCase, ReturnItem
 from tests.client import Client
 from tests.conftest import Clock
-from tests.portal.web.shopping import NOON, change, deliver, is_clean, look_up, open_by_link
+from tests.portal.web.shopping import NOON, Tags, change, deliver, is_clean, look_up, open_by_link
 from tests.world import World
 
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
@@ -120,6 +120,58 @@ def test_an_exchange_names_the_variant_and_the_difference(client: Client, app: A
     done = client.follow(step(client, path, third, "confirm"))
     assert "Request received" in done.text
     assert cases(app)[0].status == "requested"
+
+
+def even_exchange(client: Client, world: World, path: str) -> httpx.Response:
+    """The review of an exchange that costs nothing: the tent in another colour."""
+    tent = world.lines[0].public_id
+    first = client.get(f"{path}/returns/new")
+    second = step(client, path, first, "resolution", **{"item": tent, f"reason-{tent}": "wrong_colour_style"})
+    assert 'class="if-swap"' in second.text
+    return step(client, path, second, "review", **{"resolution": "exchange_variant", f"swap-{tent}": "TENT-2-SAND"})
+
+
+def test_an_even_exchange_speaks_of_nothing_to_pay_and_of_no_money_back(
+    client: Client, world: World, path: str
+) -> None:
+    review = even_exchange(client, world, path)
+    done = client.follow(step(client, path, review, "confirm"))
+    for page in (review, done):
+        text = Tags(page.text).text
+        assert "Nothing to pay" in text
+        assert "get back" not in text
+        assert "Sand" in text
+    assert "TENT-2-SAND" not in Tags(done.text).text
+
+
+def test_what_changed_since_the_review_is_shown_before_anything_is_done(
+    client: Client, app: App, world: World, path: str
+) -> None:
+    def dearer(tx: Session) -> None:
+        for tent in tx.exec(select(Product).where(Product.sku == "TENT-2-SAND")):
+            tent.price_minor += 500
+
+    review = even_exchange(client, world, path)
+    change(app, dearer)
+    again = step(client, path, review, "confirm")
+    assert again.status_code == 409
+    assert "Something has changed" in again.text
+    assert "£5.00" in again.text
+    assert cases(app) == []
+    is_clean(again.text)
+    assert step(client, path, again, "confirm").status_code == 303
+    assert len(cases(app)) == 1
+
+
+def test_a_line_that_changed_since_the_review_is_shown_too(client: Client, app: App, world: World, path: str) -> None:
+    def discount(tx: Session) -> None:
+        tx.get_one(OrderLine, world.lines[1].id).discount_minor += 100
+
+    review = to_review(client, path, world)
+    change(app, discount)
+    again = step(client, path, review, "confirm")
+    assert (again.status_code, "Something has changed" in again.text, cases(app)) == (409, True, [])
+    assert step(client, path, review, "confirm", shown="").status_code == 409
 
 
 def test_an_exchange_without_a_variant_is_asked_for_it(client: Client, world: World, path: str) -> None:
