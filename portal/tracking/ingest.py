@@ -33,6 +33,7 @@ from portal.tracking.window import estimate_as_json
 log = structlog.get_logger("portal.ingest")
 
 BATCH: Final = 50
+BY_AGENT: Final = "agent"  # Inbox.via of an event added by hand; `asked` then holds the parcel's public id
 NOBODY: Final = "no shipment has this number"
 PUSH_TAKES: Final = timedelta(hours=1)  # news that a poll finds later than this was lost by the pushes
 
@@ -130,6 +131,7 @@ class Taking:
         self.by_number: dict[str, list[Shipment]] = {}
         self.scans: dict[int, dict[str, Kept]] = {}
         self.touched: set[int] = set()
+        self.heard: set[int] = set()
         self.unknown: set[int] = set()
         self.unmapped: Counter[tuple[str, str]] = Counter()
         self.samples: dict[tuple[str, str], tuple[str, str]] = {}
@@ -190,6 +192,9 @@ class Taking:
         """Parcels of that number which this connection may speak for: its own brand's, and its own carrier's, or those
         that are followed through it (an aggregator), or by nobody."""
         connection = self.connections[row.connection_id]
+        if row.via == BY_AGENT:
+            mine = (shipment for shipment in self.by_number.get(number, ()) if shipment.public_id in row.asked)
+            return [shipment for shipment in mine if shipment.brand_id == connection.brand_id]
         return [
             shipment
             for shipment in self.by_number.get(number, ())
@@ -231,15 +236,25 @@ class Taking:
         return self.meanings.of(kept)
 
     def _heard(self, shipment: Shipment, read: Read) -> None:
+        self.touched.add(_id(shipment))
+        if read.row.via == BY_AGENT:
+            return  # no word from the carrier
         heard = read.row.received_at
         shipment.heard_at = max(filter(None, (shipment.heard_at, heard)))
         shipment.error = ""
-        self.touched.add(_id(shipment))
+        self.heard.add(_id(shipment))
 
     def _refold(self, shipment_id: int) -> None:
         shipment = self.tx.get_one(Shipment, shipment_id)
         scans = list(self.scans[shipment_id].values())
-        refold(self.tx, shipment, scans, self.now, is_unknown=shipment_id in self.unknown, has_news=True)
+        refold(
+            self.tx,
+            shipment,
+            scans,
+            self.now,
+            is_unknown=shipment_id in self.unknown,
+            has_news=shipment_id in self.heard,
+        )
 
     def _count_unmapped(self) -> None:
         for (carrier, code), count in sorted(self.unmapped.items()):

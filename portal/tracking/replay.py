@@ -18,7 +18,7 @@ from carriers.registry import all_carriers
 from portal.app import App, utc_now
 from portal.db import Database
 from portal.tables import Brand, Connection, Inbox, Order, Scan, Shipment
-from portal.tracking.ingest import read_row
+from portal.tracking.ingest import BY_AGENT, read_row
 from portal.tracking.mapping import Meanings, meanings, split
 from portal.tracking.numbers import tracking_key
 from portal.tracking.refold import refold, view_of
@@ -145,11 +145,13 @@ def _read(tx: Session, wanted: Sequence[int]) -> _Reading:
     reading = _Reading({shipment_id: {} for shipment_id in wanted}, meant)
     connections = {row.id: row for row in tx.exec(select(Connection)).all()}
     for row in _bodies(tx):
+        if row.via == BY_AGENT and row.discarded is not None:
+            continue  # taken back
         read = read_row(row)
         if read.answer is None or read.is_hint:
             continue
         parcels = {tracking_key(parcel.number): parcel for parcel in read.answer.parcels}
-        owners = _owners(tx, connections[row.connection_id], list(parcels))
+        owners = _owners(tx, connections[row.connection_id], row, list(parcels))
         mine = [owner for owner in owners if owner.id in reading.scans]
         if not mine:
             continue
@@ -180,10 +182,13 @@ def _bodies(tx: Session) -> Iterator[Row[Any]]:
         after = rows[-1].id
 
 
-def _owners(tx: Session, connection: Connection, numbers: list[str]) -> Sequence[Any]:
-    """The shipments that this connection may speak for, as in ingest."""
+def _owners(tx: Session, connection: Connection, row: Row[Any], numbers: list[str]) -> Sequence[Any]:
+    """The shipments that this connection may speak for with this row, as in ingest."""
     columns = Shipment.__table__.c  # type: ignore[attr-defined]
     query = select(columns.id, columns.number_key).where(columns.number_key.in_(numbers))
+    if row.via == BY_AGENT:
+        query = query.where(columns.public_id.in_(row.asked), columns.brand_id == connection.brand_id)
+        return tx.connection().execute(query).all()
     if connection.brand_id is not None:
         query = query.where(columns.brand_id == connection.brand_id)
     through = columns.connection_id.is_(None) | (columns.connection_id == connection.id)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from carriers.contract import Place
 from carriers.status import Status
 from portal.tracking.delay import Delay
-from portal.tracking.timeline import Fold, Kept
+from portal.tracking.timeline import BY_HAND, Fold, Kept
 from portal.tracking.window import Promise, Window
 
 VERSION: Final = 1
@@ -131,6 +131,7 @@ def _event(kept: Kept) -> dict[str, Any]:
         "code": scan.code,
         "text": scan.text,
         "place": _place(scan.place),
+        **({"by_hand": True} if kept.carrier == BY_HAND else {}),
     }
 
 

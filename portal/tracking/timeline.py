@@ -44,6 +44,9 @@ CORRECTIONS: Final[dict[Status, frozenset[str]]] = {
     Status.RETURNING: frozenset({"in_transit.resolved", "in_transit.redirected"}),
 }
 
+# Slug of the events that people here add: they may also set a parcel back, which a carrier's late echo may not.
+BY_HAND: Final = "manual"
+
 _MIDNIGHT: Final = time(0)
 _END_OF_DAY: Final = time(23, 59, 59)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -184,7 +187,8 @@ class _State:
         scan = event.scan
         if scan.status is None:
             return
-        following = _following(self.status, scan.status, scan.sub_status)
+        by_hand = event.carrier == BY_HAND
+        following = scan.status if by_hand else _following(self.status, scan.status, scan.sub_status)
         if following is None:
             return
         if following is not self.status:
@@ -198,7 +202,7 @@ class _State:
     def _note_delivery(self, event: Kept, following: Status) -> None:
         if following is Status.DELIVERED:
             self.delivered = event
-        elif following is Status.EXCEPTION:
+        elif RANK[following] < RANK[Status.DELIVERED]:
             self.delivered = None
 
 

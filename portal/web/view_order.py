@@ -376,11 +376,26 @@ def _latest(told: _Told, row: Any, shown: words.Shown) -> dict[str, Any]:
 
 
 def _event(told: _Told, event: Mapping[str, Any]) -> dict[str, Any]:
-    ours = words.happened(event["sub_status"], event["status"])
+    what, theirs = _said(told, event)
     on = iso_day(event["local"])
-    parts = [told.day(on) if on else "", "" if event["date_only"] else clock(event["local"]), event["place"]]
+    parts = [told.day(on) if on else "", "" if event["date_only"] else clock(event["local"]), _where(told, event)]
     when = ", ".join(part for part in parts if part)
-    return {"what": told.say(ours) if ours else event["text"] or event["code"], "theirs": not ours, "when": when}
+    return {"what": what, "theirs": theirs, "when": when}
+
+
+def _said(told: _Told, event: Mapping[str, Any]) -> tuple[str, bool]:
+    """(what happened, whether these are the carrier's own words). The shop's words stand beside ours."""
+    happened = words.happened(event["sub_status"], event["status"])
+    ours = told.say(happened) if happened else ""
+    if event.get("by_hand"):
+        return ": ".join(filter(None, (ours, event["text"]))) or told.say("A remark"), False
+    return ours or event["text"] or event["code"], not ours
+
+
+def _where(told: _Told, event: Mapping[str, Any]) -> str:
+    """The place; and who said it, where the carrier did not."""
+    by = told.say("added by the shop") if event.get("by_hand") else ""
+    return ", ".join(filter(None, (event["place"], by)))
 
 
 @dataclass(slots=True)
@@ -403,15 +418,12 @@ def _timeline(told: _Told, events: Sequence[Mapping[str, Any]]) -> _Timeline:
             on = iso_day(local)
             of_day = []
             line.days.append((told.day(on) if on else current, of_day))
-        ours = words.happened(event["sub_status"], event["status"])
-        if ours:
-            what = told.say(ours)
-        else:
-            what, line.some_theirs = event["text"] or event["code"], True
+        what, theirs = _said(told, event)
+        line.some_theirs = line.some_theirs or theirs
         if not offset and not date_only:
             line.some_zoneless = True
         time = "" if date_only else local[11:16]
-        of_day.append((local + offset if offset else local, time, what, not ours, event["place"]))
+        of_day.append((local + offset if offset else local, time, what, theirs, _where(told, event)))
     return line
 
 

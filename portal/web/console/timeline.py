@@ -9,6 +9,8 @@ from typing import Any
 from sqlmodel import col, select
 
 from portal.tables import Agent, Audit, Note, Order, Outbox, ReturnCase, Scan, Shipment
+from portal.tracking.timeline import BY_HAND
+from portal.web.console.byhand import status_words
 from portal.web.console.queue import carrier_name
 from portal.web.console.seal import row_ref
 from portal.web.console.show import Moment, Phrase, Show, phrase
@@ -63,7 +65,7 @@ def _entries(ask: Ask, show: Show, order: Order) -> list[Entry]:
     messages = ask.tx.exec(select(Outbox).where(Outbox.order_id == order.id)).all()
     notes = select(Note, Agent.name).join(Agent, col(Agent.id) == col(Note.agent_id)).where(Note.order_id == order.id)
     acts = ask.tx.exec(select(Audit).where(Audit.order_id == order.id)).all()
-    entries = [_scan(show, scan, parcels[scan.shipment_id]) for scan in scans]
+    entries = [_scan(ask, show, scan, parcels[scan.shipment_id]) for scan in scans]
     news = Counter(_news(row) for row in messages)
     entries += [_message(ask, show, row, news[_news(row)]) for row in messages]
     entries += [_note(show, note, name) for note, name in ask.tx.exec(notes).all()]
@@ -71,12 +73,15 @@ def _entries(ask: Ask, show: Show, order: Order) -> list[Entry]:
     return [*entries, _placed(show, order)]
 
 
-def _scan(show: Show, scan: Scan, parcel: Shipment) -> Entry:
+def _scan(ask: Ask, show: Show, scan: Scan, parcel: Shipment) -> Entry:
     words, _, icon = STATUSES.get(scan.status or "", ("", "", "truck"))
     place = ", ".join(part for part in (scan.city, scan.region, scan.country) if part)
-    carrier = carrier_name(parcel.carrier)
-    facts = {"text": scan.text or scan.code, "carrier": carrier}
+    by_hand = scan.carrier == BY_HAND
+    carrier = carrier_name(BY_HAND if by_hand else parcel.carrier)
+    facts = {"text": scan.text or ("" if by_hand else scan.code), "carrier": carrier}
     title = Phrase(words, {}) if words else Phrase("Unknown code %(code)s", {"code": scan.code})
+    if by_hand:
+        title = Phrase(status_words(scan.code), {})
     view = {
         "icon": icon,
         "who": "",
@@ -86,6 +91,7 @@ def _scan(show: Show, scan: Scan, parcel: Shipment) -> Entry:
         "tag": parcel.number,
         "when": _scan_moment(show, scan),
         "local": _own_clock(show, scan),
+        "undo": row_ref(ask, "scan", scan.id) if by_hand else "",
     }
     return Entry("carrier", _scan_at(show, scan), _filled(view))
 
@@ -173,6 +179,8 @@ def act_of(show: Show, row: Audit, rmas: Mapping[int | None, str]) -> dict[str, 
     if "event" in facts:
         event = phrase(EVENTS, str(facts["event"]))
         facts["event"] = event.words % event.facts
+    if row.act in {"shipment.event_added", "shipment.event_undone"}:
+        facts["status"] = status_words(str(facts.get("status", "")))
     kind = row.actor.partition(":")[0]
     if row.act == "return.approved" and kind == "shopper":
         kind = "system"  # asked by the shopper, answered by the policy
@@ -199,5 +207,6 @@ def _filled(view: dict[str, Any]) -> dict[str, Any]:
         "local": None,
         "message": None,
         "note": "",
+        "undo": "",
     }
     return {**empty, **view}

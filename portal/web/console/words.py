@@ -192,6 +192,8 @@ ACTS: Mapping[str, str] = {
     "order.imported": "imported the order",
     "order.viewed_as_shopper": "opened the page that the shopper sees",
     "order.refunded": "refunded %(amount)s as goodwill: %(reason)s",
+    "shipment.event_added": "added an event to %(number)s: %(status)s",
+    "shipment.event_undone": "took back an event of %(number)s: %(status)s",
     "shipment.poll_asked": "asked for news of %(number)s now",
     "message.again": "sent “%(event)s” again",
     "message.retried": "tried to send “%(event)s” again",
@@ -215,6 +217,8 @@ ACTORS: Mapping[str, str] = {"shopper": "The shopper", "system": "Doorstep"}
 # What was just done, shown once after the redirect.
 SAID: Mapping[str, str] = {
     "note_added": "Note added.",
+    "event_added": "Event added to %(number)s.",
+    "event_undone": "The event of %(number)s is taken back.",
     "poll_asked": "The carrier will be asked about %(number)s within a minute, as its limits allow.",
     "return_started": "Return %(rma)s is made.",
     "return_waits": "Return %(rma)s is made and waits for a decision.",
@@ -246,6 +250,12 @@ SAID: Mapping[str, str] = {
 # The refusals of the returning verbs and of the console's own forms.
 REFUSED: Mapping[str, str] = {
     "note_empty": "The note is empty.",
+    "event_in_future": "This lies in the future. Add what has happened.",
+    "event_wrong": "This event cannot be kept as it is written.",
+    "no_number": "This parcel has no tracking number.",
+    "no_such_time": "This day and time do not exist on the brand’s clock.",
+    "remark_empty": "A remark needs words.",
+    "status_missing": "Choose what happened.",
     "code_is_known": "The carrier’s own table has this code. It cannot be given another meaning here.",
     "mapping_changed": "Somebody gave this code another meaning meanwhile. Look at it again.",
     "no_such_status": "Choose what the code means.",

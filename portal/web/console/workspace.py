@@ -11,6 +11,7 @@ from portal.refusal import Refusal
 from portal.returning import start
 from portal.returning.rows import spoken_for
 from portal.tables import Brand, Connection, Customer, Order, OrderLine, Product, ReturnCase, Shipment, ShipmentItem
+from portal.web.console.byhand import event_panel
 from portal.web.console.cases import case_view, cases_of, ledger
 from portal.web.console.fields import new_key, typed_amount
 from portal.web.console.opinions import opinion_lines, opinions_of, verdict_of
@@ -22,7 +23,7 @@ from portal.web.console.words import DELAYS, FAULTS, REASONS, REFUSED, RESOLUTIO
 from portal.web.edge import Ask
 from returns.money import MoneyError
 
-PANELS = ("exchange", "return", "refund")
+PANELS = ("exchange", "return", "refund", "event")
 MAX_QUANTITY = 50
 OTHER_ORDERS = 8
 
@@ -42,6 +43,7 @@ def workspace(ask: Ask, order: Order) -> dict[str, Any]:
         "exchange": _exchange(ask, show, brand, order, offer) if doing == "exchange" else None,
         "returning": _returning(ask, show, brand, order, offer) if doing == "return" else None,
         "goodwill": _goodwill(ask, show, order) if doing == "refund" else None,
+        "event": event_panel(ask, show, order) if doing == "event" else None,
         "actions": _actions(path, doing, offer),
         "open_cases": [case for case in cases if not case["is_closed"]],
         "closed_cases": [case for case in cases if case["is_closed"]],
@@ -200,6 +202,7 @@ def _parcel(
         "error": parcel.error,
         "inside": items,
         "page": _carrier_page(parcel),
+        "event_path": f"/console/orders/{order.public_id}?do=event&parcel={parcel.public_id}#panel",
         "poll_path": f"/console/orders/{order.public_id}/parcels/{parcel.public_id}/poll" if connection else "",
     }
 

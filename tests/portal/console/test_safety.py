@@ -50,7 +50,7 @@ PAGES += ["/carriers", "/carriers?q=%22%3E%3Cscript%3Ealert(1)", "/carriers/nort
 # Those of an agent who may decide for every brand.
 MAP = f"/codes/map?{urlencode({'carrier': 'northpost', 'code': EVIL[:40], 'word': 'delivered'})}"
 WIDE = ["/codes?show=mapped", MAP, "/connections/{connection}", "/connections/{connection}/remove"]
-PANELS = ["", "?do=exchange", "?do=refund&amount=1", "?do=return&check=1"]
+PANELS = ["", "?do=event", "?do=exchange", "?do=refund&amount=1", "?do=return&check=1"]
 
 
 def poison(app: App, world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from carriers.contract import Place, Scan, ZoneFrom
 from carriers.status import RANK, SUB_STATUSES, Status
-from portal.tracking.timeline import PHYSICAL, Fold, Kept, fold, in_order
+from portal.tracking.timeline import BY_HAND, PHYSICAL, Fold, Kept, fold, in_order
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ZONE = "Europe/London"
@@ -177,3 +178,19 @@ def test_the_first_physical_scan_is_the_day_it_shipped() -> None:
 
 def test_an_unknown_zone_name_does_not_stop_the_fold() -> None:
     assert fold([local_scan(Status.DELIVERED, "2026-11-20T10:00:00")], "Mars/Olympus").status is Status.DELIVERED
+
+
+def by_hand(status: Status, hours: float, *, sub: str | None = None) -> Kept:
+    return replace(scan(status, hours, sub=sub, code=sub or status.value), carrier=BY_HAND)
+
+
+def test_a_person_may_set_a_parcel_back_at_a_time_of_their_choice() -> None:
+    told = [scan(Status.PICKED_UP), scan(Status.DELIVERED, 5), by_hand(Status.IN_TRANSIT, 6)]
+    folded = fold(told, "UTC")
+    assert (folded.status, folded.delivered_at, folded.delivered_on) == (Status.IN_TRANSIT, None, None)
+    again = fold([*told, scan(Status.DELIVERED, 9)], "UTC")
+    assert (again.status, again.delivered_at) == (Status.DELIVERED, NOON + timedelta(hours=9))
+    early = fold([scan(Status.DELIVERED, 5), by_hand(Status.IN_TRANSIT, 4)], "UTC")
+    assert early.status is Status.DELIVERED
+    echo = fold([by_hand(Status.DELIVERED, 5), scan(Status.IN_TRANSIT, 6)], "UTC")
+    assert echo.status is Status.DELIVERED

@@ -400,3 +400,19 @@ def test_a_line_in_two_parcels_is_counted_in_each(client: Client, app: App, worl
     text = Tags(client.follow(look_up(client)).text).text
     assert text.count("Fell enamel mug") == 2
     assert "Not sent yet" not in text
+
+
+def test_what_the_shop_added_by_hand_says_so_in_its_words_and_not_as_the_carriers() -> None:
+    local, sub_status = "2026-11-24T09:32:00", "delivered.safe_place"
+    happened = event(local, status="delivered", sub_status=sub_status, text="In the shed") | {"by_hand": True}
+    remark = event(local, status=None, code="remark", text="Roadworks", place="") | {"by_hand": True}
+    (p,) = shown(parcel(story=story(events=[remark, happened], latest=remark)))["parcels"]
+    ((_, lines),) = p["days"]
+    assert [(what, theirs) for _, _, what, theirs, _ in lines] == [
+        ("Roadworks", False),
+        (f"{lines[1][2].partition(':')[0]}: In the shed", False),
+    ]
+    assert lines[0][4] == "added by the shop"
+    assert lines[1][4].endswith(", added by the shop")
+    assert not p["some_theirs"]
+    assert p["latest"]["what"] == "Roadworks"
