@@ -20,8 +20,8 @@ _SPELLINGS = {
     "fedexuk": "fedex",
     "fedexsameday": "fedex",
 }
-# An account with one of these follows parcels of carriers that we have no account with.
-_AGGREGATORS = ("easypost",)
+# An account with one of these follows parcels of carriers that we have no account with: it tells whose a number is.
+_AGGREGATORS = ("easypost", "aftership", "seventeentrack", "trackingmore", "ship24")
 
 
 def carrier_slug(name: str) -> str:

@@ -1,0 +1,35 @@
+"""Which account follows a parcel: the carrier's own before one for many, the brand's own before a shared one."""
+
+from __future__ import annotations
+
+import pytest
+
+from portal.shops.carrier_names import carrier_slug, connection_for
+from portal.tables import Connection
+from tests.conftest import NOON
+
+
+def connection(carrier: str, id_: int, brand_id: int | None = None, **more: str) -> Connection:
+    return Connection(id=id_, carrier=carrier, name=carrier, brand_id=brand_id, created_at=NOON, **more)
+
+
+@pytest.mark.parametrize("slug", ["easypost", "aftership", "seventeentrack", "trackingmore", "ship24"])
+def test_an_account_for_many_carriers_follows_what_no_other_account_can(slug: str) -> None:
+    many = connection(slug, 1)
+    assert connection_for("usps", 7, [many]) == many
+    assert connection_for("a carrier without an adapter", 7, [many]) == many
+    own = connection("usps", 2)
+    assert connection_for("usps", 7, [many, own]) == own
+    assert connection_for("usps", 7, [many, connection("usps", 2, state="disabled")]) == many
+    brands = connection(slug, 3, brand_id=7)
+    assert connection_for("usps", 7, [many, brands]) == brands
+    assert connection_for("usps", 8, [brands]) is None
+
+
+def test_no_shop_means_an_aggregator_by_the_name_of_a_carrier() -> None:
+    assert carrier_slug("Ship24") == "Ship24"
+    assert carrier_slug("EDI 214") == "edi214"
+
+
+def test_nobody_follows_what_is_only_added_by_hand() -> None:
+    assert connection_for("manual", 7, [connection("manual", 1)]) is None
