@@ -113,6 +113,17 @@ def _connect_args(url: str) -> dict[str, Any]:
     return {"options": options, "connect_timeout": BUSY_SECONDS}
 
 
+def is_lost(error: BaseException) -> bool:
+    """Whether an outage is the database's absence, and not its word against this very statement.
+
+    That word (too long, deadlocked, out of bounds) would be the same if the statement came again at once.
+    """
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or (error.orig is not None and is_lost(error.orig))
+    # SQLSTATE classes: connection, resources, shutdown. SQLite, and a connection that never came about, have none.
+    return is_outage(error) and str(getattr(error, "sqlstate", None) or "08").startswith(("08", "53", "57P"))
+
+
 def _engine(url: str, pool_size: int, connect_args: dict[str, Any]) -> Engine:
     parsed = make_url(url)
     options: dict[str, Any] = {

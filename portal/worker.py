@@ -21,7 +21,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from portal.app import App
-from portal.db import insert_into, is_outage
+from portal.claim import Held, hand_over, holding
+from portal.db import insert_into, is_lost, is_outage
 from portal.tables import Heartbeat
 from portal.work import Job, all_jobs
 
@@ -43,14 +44,16 @@ class Ticker:
     stop: threading.Event
     failures: int = 0
     told_at: float = field(default=float("-inf"))
+    left: list[Held] = field(default_factory=list)
 
     def __call__(self) -> None:
         """Batches until nothing is due. A failure is logged and counted; the next tick tries again."""
         started = time.monotonic()
         rows = 0
         try:
+            self._hand_over()
             for _ in range(self.job.rounds):
-                handled = 0 if self.stop.is_set() else self.job.run(self.app)
+                handled = 0 if self.stop.is_set() else self._round()
                 rows += handled
                 if not handled:
                     break
@@ -63,6 +66,23 @@ class Ticker:
         if rows:
             log.info("job_done", job=self.job.name, rows=rows, ms=took_ms)
         self._beat(took_ms)
+
+    def _round(self) -> int:
+        with holding() as held:
+            try:
+                return self.job.run(self.app)
+            except Exception as error:
+                if is_lost(error):
+                    self.left += held
+                raise
+
+    def _hand_over(self) -> None:
+        """The first thing once the database is back: rows that were in hand when it went wait for no lease."""
+        if self.left:
+            with self.app.db.transaction() as tx:
+                changed = hand_over(tx, self.left, self.app.now())
+            log.info("handed_over", job=self.job.name, rows=changed)
+            self.left.clear()
 
     def _beat(self, took_ms: int) -> None:
         if time.monotonic() - self.told_at < BEAT_EVERY.total_seconds():

@@ -18,7 +18,7 @@ from sqlalchemy import Row, update
 from sqlmodel import col
 
 from portal.app import App
-from portal.claim import backoff, claim, done, failed
+from portal.claim import backoff, claim, done, failed, finished, turned_out
 from portal.crash import crashpoint
 from portal.db import is_outage
 from portal.links import make_link
@@ -143,7 +143,9 @@ def _label(matter: Matter) -> tuple[Attachment, ...]:
 
 def _record(app: App, row: Row[Any], sent: Sent, subject: str, text: str) -> None:
     """T4: handed over. `error` is emptied, tries kept."""
-    _settle(app, row, provider_id=sent.provider_id, subject=subject, text=text)
+    values = {"provider_id": sent.provider_id, "subject": subject, "text": text}
+    turned_out(Outbox, row.id, finished(app.now(), **values))
+    _settle(app, row, **values)
 
 
 def _settle(app: App, row: Row[Any], **values: Any) -> None:

@@ -1,12 +1,18 @@
 """The database layer: transactions, insert-once, migrations, claims."""
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlmodel import select
 
 from portal.app import App
-from portal.db import Database, insert_once, wal_is_safe
+from portal.claim import claim, finished, hand_over, holding, turned_out
+from portal.db import Database, insert_once, is_lost, wal_is_safe
 from portal.migrate import current, differences, head, upgrade
-from portal.tables import Brand, Heartbeat
+from portal.tables import Brand, Heartbeat, LinkRequest
+from tests.conftest import Clock
 from tests.world import World
 
 
@@ -55,3 +61,57 @@ def test_what_is_inserted_twice_is_there_once(app: App, clock) -> None:
 )
 def test_wal_is_used_only_on_a_sqlite_without_the_reset_fault(version: tuple[int, ...], safe: bool) -> None:
     assert wal_is_safe(version) is safe
+
+
+@pytest.mark.postgres
+def test_a_lost_database_is_told_from_one_that_refuses(postgres_url: str) -> None:
+    db = Database(postgres_url)
+    with pytest.raises(ProgrammingError) as refused, db.transaction() as tx:
+        tx.connection().execute(text("SELECT * FROM nowhere"))
+    assert not is_lost(refused.value)
+    with db.transaction() as tx, db.transaction() as other:
+        tx.connection().execute(text("LOCK TABLE hit"))
+        other.connection().execute(text("SET LOCAL lock_timeout = 10"))
+        with pytest.raises(OperationalError) as locked:
+            other.connection().execute(text("LOCK TABLE hit"))
+        other.rollback()
+    assert not is_lost(locked.value)
+    with pytest.raises(OperationalError) as killed, db.transaction() as tx:
+        tx.connection().execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    assert is_lost(killed.value)
+    db.close()
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(OperationalError) as absent, nowhere.reading() as tx:
+        tx.connection()
+    assert is_lost(absent.value)
+
+
+def wishes(app: App, world: World, count: int) -> None:
+    with app.db.transaction() as tx:
+        for n in range(count):
+            now = app.now()
+            tx.add(LinkRequest(brand_id=world.juniper.id or 0, email=f"{n}@example.test", asked_at=now, next_at=now))
+
+
+def test_what_was_held_is_handed_over_unless_somebody_else_has_it(app: App, world: World, clock: Clock) -> None:
+    wishes(app, world, 4)
+    with app.db.transaction() as tx, holding() as held:
+        rows = claim(tx, LinkRequest, app.now())
+        assert claim(tx, LinkRequest, app.now()) == []
+    settled, sent, taken, left = (row.id for row in rows)
+    with app.db.transaction() as tx:
+        tx.get_one(LinkRequest, settled).next_at = None
+        other = tx.get_one(LinkRequest, taken)
+        other.next_at, other.tries = clock.now + timedelta(minutes=9), 2
+    with holding() as again:
+        again += held
+        turned_out(LinkRequest, sent, finished(app.now()))
+    clock.forward(timedelta(seconds=5))
+    with app.db.transaction() as tx:
+        assert hand_over(tx, held, app.now()) == 2
+        assert hand_over(tx, held, app.now()) == 0
+        tx.expire_all()
+        assert [row.id for row in claim(tx, LinkRequest, app.now())] == [left]
+        row = tx.get_one(LinkRequest, sent)
+        assert (row.done_at, row.next_at) == (clock.now - timedelta(seconds=5), None)
+        assert tx.get_one(LinkRequest, left).tries == 1, "the try that the outage took does not count"

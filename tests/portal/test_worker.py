@@ -8,13 +8,15 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 from structlog.testing import capture_logs
 
 from portal import worker as module
 from portal.app import App
+from portal.claim import claim
 from portal.jobs.housekeeping import clean
-from portal.tables import AgentSession, ConnectionUse, Heartbeat, Hit, Inbox, ShopperSession
+from portal.tables import AgentSession, ConnectionUse, Heartbeat, Hit, Inbox, LinkRequest, ShopperSession
 from portal.work import Job, all_jobs
 from portal.worker import Ticker, run
 from tests.conftest import Clock
@@ -69,6 +71,46 @@ def test_a_job_that_fails_is_logged_and_tried_again(app: App) -> None:
     ticker.job = job(lambda _: 0)
     ticker()
     assert beats(app)[0].failures == 2
+
+
+def outage() -> OperationalError:
+    return OperationalError("SELECT 1", {}, Exception("the server is away"), connection_invalidated=True)
+
+
+def test_work_in_hand_when_the_database_went_away_is_done_as_soon_as_it_is_back(
+    app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.db.transaction() as tx:
+        now = app.now()
+        tx.add(LinkRequest(brand_id=world.juniper.id or 0, email="ada@example.test", asked_at=now, next_at=now))
+    away = [True]
+    handled: list[int] = []
+
+    def work(app: App) -> int:
+        with app.db.transaction() as tx:
+            rows = claim(tx, LinkRequest, app.now(), lease=timedelta(hours=1))
+        if away[0]:
+            raise outage()
+        handled.append(len(rows))
+        return 0
+
+    ticker = Ticker(app, job(work), "w", threading.Event())
+    ticker()
+    with monkeypatch.context() as gone:
+        gone.setattr(module, "hand_over", raising(outage()))
+        ticker()
+    assert (handled, ticker.failures) == ([], 2)
+    away[0] = False
+    ticker()
+    ticker()
+    assert handled == [1, 0], "without waiting for the lease, and once"
+
+
+def raising(error: Exception) -> Callable[..., int]:
+    def fail(*_: object) -> int:
+        raise error
+
+    return fail
 
 
 def test_told_to_stop_it_finishes_the_batch_in_hand_and_begins_no_other(

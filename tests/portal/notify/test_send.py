@@ -10,13 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
+from threading import Event as Flag
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from portal.app import App
 from portal.keys import token_hash
+from portal.notify import send
 from portal.notify.channels.email import Email, Patience
 from portal.notify.contract import Message, SendLater, SendNever, Sent
 from portal.notify.events import Event
@@ -24,6 +28,8 @@ from portal.notify.outbox import channel_trouble
 from portal.notify.send import LEASE, send_due
 from portal.settings import Settings
 from portal.tables import AccessLink, Brand, Order, Refund, ReturnCase, Shipment
+from portal.work import Job
+from portal.worker import Ticker
 from tests.conftest import SECRET_KEY, Clock
 from tests.portal.notify.relay import Relay, running
 from tests.portal.notify.scenes import outbox_row, queue
@@ -104,6 +110,26 @@ def test_a_mail_speaks_as_its_brand_and_replies_reach_people(app: App, world: Wo
     assert (message.reply_to, message.list_id) == ("help@basalt.example", "orders.basalt.basalt.example")
     assert "Juniper" not in message.text + message.html + message.subject
     assert "http://basalt.test/t/" in message.text
+
+
+def test_a_mail_that_went_out_as_the_database_went_away_is_recorded_later_and_not_sent_again(
+    app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [queue(app, world, event) for event in (Event.SHIPPED, Event.ORDER_LINK)]
+    recorder = Recorder()
+    ticker = Ticker(app, Job("send", timedelta(seconds=2), lambda app: run(app, recorder)), "w", Flag())
+    with monkeypatch.context() as away:
+        lost = OperationalError("UPDATE", {}, Exception("the server is away"), connection_invalidated=True)
+        away.setattr(send, "done", Mock(side_effect=lost))
+        ticker()
+    assert len(recorder.messages) == 1
+    ticker()
+    rows = [outbox_row(app, row_id) for row_id in ids]
+    assert [row.done_at for row in rows] == [app.now(), app.now()]
+    assert [row.tries for row in rows] == [1, 1]
+    assert rows[0].provider_id == "taken"
+    assert rows[0].subject == recorder.messages[0].subject
+    assert [message.message_id for message in recorder.messages] == [row.message_id for row in rows]
 
 
 def test_a_failure_that_may_pass_is_tried_again_with_the_same_message_id(app: App, world: World, clock: Clock) -> None:
