@@ -4,6 +4,7 @@ SQLite and PostgreSQL from one code base. SQLite runs in WAL with `synchronous=F
 once (BEGIN IMMEDIATE), so that reading and then writing can never deadlock or act on stale rows.
 """
 
+import select
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
@@ -12,7 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy import inspect as sa_inspect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session, SQLModel
 
@@ -138,7 +139,27 @@ def _engine(url: str, pool_size: int, connect_args: dict[str, Any]) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _sqlite_engine(url, options)
     parsed = parsed.set(drivername="postgresql+psycopg")
-    return create_engine(parsed, **options)
+    engine = create_engine(parsed, **options)
+
+    @event.listens_for(engine, "checkout")
+    def _checkout(connection: Any, _record: Any, _proxy: Any) -> None:
+        if _has_gone(engine, connection):
+            raise InvalidatePoolError("the server has closed this connection")  # and the pool opens another
+
+    return engine
+
+
+def _has_gone(engine: Engine, connection: Any) -> bool:
+    """Whether a pooled connection ended while nobody used it: a restarted server has said so, and its last words
+    wait to be read. Looking for them costs no round trip; only where there are some is the server asked."""
+    ear = select.poll()
+    try:
+        ear.register(connection.fileno(), select.POLLIN)
+        return bool(ear.poll(0)) and not engine.dialect.do_ping(connection)
+    except Exception as error:
+        if is_outage(error):
+            return True
+        raise
 
 
 def _sqlite_engine(url: str, options: dict[str, Any]) -> Engine:

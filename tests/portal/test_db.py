@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -61,6 +62,22 @@ def test_what_is_inserted_twice_is_there_once(app: App, clock) -> None:
 )
 def test_wal_is_used_only_on_a_sqlite_without_the_reset_fault(version: tuple[int, ...], safe: bool) -> None:
     assert wal_is_safe(version) is safe
+
+
+@pytest.mark.postgres
+def test_a_connection_that_died_while_nobody_used_it_costs_nobody_an_answer(postgres_url: str) -> None:
+    db = Database(postgres_url)
+    ask = text("SELECT pg_backend_pid()")
+    with db.reading() as one, db.transaction() as other:
+        pids = [tx.connection().execute(ask).scalar_one() for tx in (one, other)]
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        for pid in pids:
+            assert admin.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,)).fetchone() == (True,)
+    with db.transaction() as tx:
+        assert tx.connection().execute(ask).scalar_one() not in pids
+    with db.reading() as tx:
+        assert tx.connection().execute(ask).scalar_one() not in pids
+    db.close()
 
 
 @pytest.mark.postgres
