@@ -9,8 +9,8 @@ from portal.tables import Connection
 from tests.conftest import NOON
 
 
-def connection(carrier: str, id_: int, brand_id: int | None = None, **more: str) -> Connection:
-    return Connection(id=id_, carrier=carrier, name=carrier, brand_id=brand_id, created_at=NOON, **more)
+def connection(carrier: str, id_: int, brand_id: int | None = None, state: str = "ok") -> Connection:
+    return Connection(id=id_, carrier=carrier, name=carrier, brand_id=brand_id, created_at=NOON, state=state)
 
 
 @pytest.mark.parametrize("slug", ["easypost", "aftership", "seventeentrack", "trackingmore", "ship24"])
