@@ -55,6 +55,7 @@ def create(settings: Settings, *, now: Clock = utc_now) -> Starlette:
     from portal.web.guard import guards
     from portal.web.health import health_routes
     from portal.web.hooks import hook_routes
+    from portal.web.wellknown import well_known_routes
 
     app = build(settings, now=now)
     threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="page")
@@ -72,7 +73,7 @@ def create(settings: Settings, *, now: Clock = utc_now) -> Starlette:
             threads.shutdown()
             app.db.close()
 
-    routes = [*hook_routes(app, writer, threads), *health_routes(app, threads), *edge.routes()]
+    routes = [*hook_routes(app, writer, threads), *health_routes(app, threads), *edge.routes(), *well_known_routes(app)]
     starlette = Starlette(
         routes=routes,
         lifespan=lifespan,

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     smtp_user: str = Field("", description="user at the mail relay; empty: no sign-in")
     smtp_password: SecretStr = Field(SecretStr(""), description="password at the mail relay")
     smtp_tls: str = Field("starttls", pattern="^(starttls|tls|none)$", description="starttls, tls or none")
+    security_contact: str = Field(
+        "", description="mailto: or https: address for reports of weaknesses, in /.well-known/security.txt"
+    )
     threads: int = Field(4, ge=1, le=64, description="threads per web process; four measured best")
     pdf_workers: int = Field(1, ge=1, le=16, description="processes that draw PDFs, per worker process")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error")
@@ -76,6 +79,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"{folder} is not an absolute path")
             if Path(folder) == Path("/"):
                 raise ValueError("the whole file system cannot be allowed; name the folders")
+        return value
+
+    @field_validator("security_contact")
+    @classmethod
+    def _contact_is_an_address(cls, value: str) -> str:
+        if value and (not value.startswith(("mailto:", "https://")) or any(ord(c) <= 0x20 for c in value)):
+            raise ValueError("must be one mailto: or https:// address")
         return value
 
     @model_validator(mode="after")
