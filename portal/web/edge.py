@@ -247,16 +247,27 @@ class Edge:
     def _site(self, request: Request, page: Page | QuickPage) -> Brand | None:
         if "\x00" in request.scope["path"]:  # PostgreSQL takes none, and no address of ours has one
             raise Refusal("not_found", 404)
-        host = request.headers.get("host", "")
-        console_host = self.app.settings.console_host
-        if page.path.startswith(CONSOLE) and console_host:
-            if host_name(host) != console_host:
+        if page.path.startswith(CONSOLE) and self.app.settings.console_host:
+            if not self._is_console_host(request):
                 raise Refusal("not_found", 404)
             return None
-        brand = self.app.brands.at(host)
+        brand = self.app.brands.at(request.headers.get("host", ""))
         if brand is None:
-            raise Refusal("unknown_host", 421)
+            if not self._is_console_host(request):
+                raise Refusal("unknown_host", 421)
+            if page.path == "/":
+                raise SignIn(CONSOLE)
+            raise Refusal("not_found", 404)
         return brand
+
+    def _is_console_host(self, request: Request) -> bool:
+        """Whether this is the host that the console has to itself."""
+        own = self.app.settings.console_host
+        return own != "" and host_name(request.headers.get("host", "")) == own
+
+    def _is_console(self, request: Request) -> bool:
+        """Whether agents see the answer."""
+        return request.scope["path"].startswith(CONSOLE) or self._is_console_host(request)
 
     def _work(self, page: Page, request: Request, body: Mapping[str, Any], site: Brand | None) -> Response:
         with self.app.db.transaction() if page.writes else self.app.db.reading() as unit:
@@ -324,12 +335,11 @@ class Edge:
         if wants_json(request.scope["path"]):
             response: Response = problem(refusal.code, refusal.status, **refusal.facts)
         else:
-            console = request.scope["path"].startswith(CONSOLE)
             values = {
                 "code": refusal.code,
                 "facts": refusal.facts,
                 "wait_seconds": refusal.wait_seconds,
-                "console": console,
+                "console": self._is_console(request),
             }
             view = View("pages/refusal.html", values, refusal.status)
             response = self.respond(view, site)
@@ -346,7 +356,8 @@ class Edge:
         changed = request.method == "POST"
         if wants_json(request.scope["path"]):
             return problem("internal", 500, incident=incident)
-        return self.respond(View("pages/broken.html", {"incident": incident, "changed": changed}, 500), site)
+        values = {"incident": incident, "changed": changed, "console": self._is_console(request)}
+        return self.respond(View("pages/broken.html", values, 500), site)
 
 
 def _nobody(ask: Ask) -> None:
