@@ -36,8 +36,10 @@ BigInt = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def opaque_id() -> str:
-    """An opaque id for URLs: 128 random bits, 22 characters."""
-    return secrets.token_urlsafe(16)
+    """An opaque id for URLs: 128 random bits, 22 characters. Never starts with "-": commands take it as a word."""
+    while (made := secrets.token_urlsafe(16)).startswith("-"):
+        pass
+    return made
 
 
 def row_id() -> Any:
