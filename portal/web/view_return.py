@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from gettext import NullTranslations
 from typing import Any
 
 import segno
@@ -119,12 +120,17 @@ class Telling:
 
     brand: Brand
     today: date
+    speech: NullTranslations = words.ENGLISH
+
+    def say(self, sentence: str) -> str:
+        """A sentence of ours in the page's language."""
+        return self.speech.gettext(sentence) if sentence else ""
 
     def day(self, value: date | None) -> str:
         """As people write it; empty for no date."""
         if value is None:
             return ""
-        return "Today" if value == self.today else day(value, self.brand.locale, self.today)
+        return self.say("Today") if value == self.today else day(value, self.brand.locale, self.today)
 
     def money(self, minor: int, currency: str) -> str:
         """As people write it."""
@@ -133,7 +139,7 @@ class Telling:
     def opinion(self, opinion: Mapping[str, Any], currency: str = "") -> str:
         """One rule's opinion as a sentence; empty for a code without words."""
         facts = {name: self._fact(name, value, currency) for name, value in opinion.get("facts", {}).items()}
-        return words.fill(words.OPINION.get(opinion["code"], ""), facts)
+        return words.fill(self.say(words.OPINION.get(opinion["code"], "")), facts)
 
     def _fact(self, name: str, value: Any, currency: str) -> str:
         if name.endswith("_minor") and isinstance(value, int) and currency:
@@ -198,7 +204,7 @@ def _offered(told: Telling, order: Order, line: OfferLine, draft: Draft, faults:
         "sold": line.line.quantity,
         "worth": told.money(line.unit_refund_minor, order.currency),
         "cents": line.unit_refund_minor,
-        "reasons": _reasons(answer.reason if answer else "", faulty_only=faulty_only),
+        "reasons": _reasons(told, answer.reason if answer else "", faulty_only=faulty_only),
         "chosen": answer is not None,
         "quantity": answer.quantity if answer else 1,
         "comment": answer.comment if answer else "",
@@ -207,10 +213,17 @@ def _offered(told: Telling, order: Order, line: OfferLine, draft: Draft, faults:
     }
 
 
-def _reasons(chosen: str, *, faulty_only: bool) -> list[tuple[str, list[tuple[str, str, bool]]]]:
+def _reasons(told: Telling, chosen: str, *, faulty_only: bool) -> list[tuple[str, list[tuple[str, str, bool]]]]:
     """(group, [(code, words, is chosen)])."""
     groups = [
-        (group, [(code, words.REASON[code], code == chosen) for code in codes if not faulty_only or is_faulty(code)])
+        (
+            told.say(group),
+            [
+                (code, told.say(words.REASON[code]), code == chosen)
+                for code in codes
+                if not faulty_only or is_faulty(code)
+            ],
+        )
         for group, codes in _REASON_GROUPS
     ]
     return [(group, codes) for group, codes in groups if codes]
@@ -247,7 +260,7 @@ def resolution_step(told: Telling, order: Order, offer: Offer, draft: Draft, quo
     return {
         "step": 2,
         "of": STEPS,
-        "items": [_chosen(line.line, draft) for line in chosen],
+        "items": [_chosen(told, line.line, draft) for line in chosen],
         "swaps": [_swap_choice(told, order, line, draft) for line in chosen] if can_swap else [],
         "money_back": told.money(quote.total_minor, order.currency),
         "paid_with": order.payment_hint,
@@ -257,14 +270,14 @@ def resolution_step(told: Telling, order: Order, offer: Offer, draft: Draft, quo
     }
 
 
-def _chosen(line: OrderLine, draft: Draft) -> dict[str, Any]:
+def _chosen(told: Telling, line: OrderLine, draft: Draft) -> dict[str, Any]:
     answer = draft.answers[line.public_id]
     drawing, address = picture(line.picture)
     return {
         "title": line.title,
         "variant": line.variant,
         "quantity": answer.quantity,
-        "reason": words.REASON.get(answer.reason, ""),
+        "reason": told.say(words.REASON.get(answer.reason, "")),
         "comment": answer.comment,
         "drawing": drawing,
         "address": address,
@@ -291,13 +304,13 @@ def _swap_choice(told: Telling, order: Order, line: OfferLine, draft: Draft) -> 
 
 def _swap_note(told: Telling, order: Order, line: OrderLine, product: Product, quantity: int) -> str:
     if product.sku == line.sku:
-        return "you have this"
+        return told.say("you have this")
     if not _can_swap(line, product, quantity):
-        return "sold out"
+        return told.say("sold out")
     difference = (product.price_minor - line.unit_price_minor) * quantity
     if difference > 0:
-        return f"{told.money(difference, order.currency)} more"
-    return f"{told.money(-difference, order.currency)} back" if difference < 0 else "same price"
+        return told.say("%s more") % told.money(difference, order.currency)
+    return told.say("%s back") % told.money(-difference, order.currency) if difference < 0 else told.say("same price")
 
 
 def review_step(told: Telling, order: Order, offer: Offer, draft: Draft, quote: Quote) -> dict[str, Any]:
@@ -316,11 +329,11 @@ def review_step(told: Telling, order: Order, offer: Offer, draft: Draft, quote: 
         "step": 3,
         "of": STEPS,
         "items": [
-            {**_chosen(line.line, draft), "swap": names.get(draft.answers[line.line.public_id].swap, "")}
+            {**_chosen(told, line.line, draft), "swap": names.get(draft.answers[line.line.public_id].swap, "")}
             for line in chosen
         ],
         "resolution": draft.resolution,
-        "instead": words.RESOLUTION[draft.resolution],
+        "instead": told.say(words.RESOLUTION[draft.resolution]),
         "ledger": ledger(
             told, lines, quote.total_minor, quote.exchange_difference_minor, draft.resolution, order.currency
         ),
@@ -355,20 +368,20 @@ def ledger(
     rows = []
     for line in lines:
         facts = line.get("facts") or {}
-        term = words.fill(words.LEDGER.get(line["code"], "Other"), {"title": "", "quantity": 1, **facts})
+        term = words.fill(told.say(words.LEDGER.get(line["code"], "Other")), {"title": "", "quantity": 1, **facts})
         note = ""
         if line["code"] in {"discount_share", "tax_share"}:
             note = str(facts.get("title", ""))
         rows.append((term, told.money(line["amount_minor"], currency), note, False))
-    rows.append(("Return delivery", told.money(0, currency), "The label is free", False))
+    rows.append((told.say("Return delivery"), told.money(0, currency), told.say("The label is free"), False))
     if pays_minor:
-        return [*rows, ("You pay", told.money(pays_minor, currency), "We contact you first", True)]
+        return [*rows, (told.say("You pay"), told.money(pays_minor, currency), told.say("We contact you first"), True)]
     if given_minor and given_minor != total_minor:
-        rows.append(("Settled by a person", told.money(given_minor - total_minor, currency), "", False))
+        rows.append((told.say("Settled by a person"), told.money(given_minor - total_minor, currency), "", False))
     total = "You got back" if given_minor else _TOTALS.get(resolution, "You get back")
     if resolution == "exchange_variant" and not (total_minor or given_minor):
         total = "Nothing to pay"
-    return [*rows, (total, told.money(given_minor or total_minor, currency), "", True)]
+    return [*rows, (told.say(total), told.money(given_minor or total_minor, currency), "", True)]
 
 
 # --- the case -----------------------------------------------------------------------------------------------------
@@ -410,12 +423,12 @@ def case_view(
         "number": order.number,
         "status": case.status,
         "heading": _heading(told, case, given_minor),
-        "chip": shown.chip,
+        "chip": told.say(shown.chip),
         "tone": shown.tone,
         "icon": shown.icon,
-        "meaning": case.reject_reason if case.status == "rejected" and case.reject_reason else shown.meaning,
+        "meaning": case.reject_reason if case.status == "rejected" and case.reject_reason else told.say(shown.meaning),
         "ended": case.status in _ENDED,
-        "items": [_case_item(case, item, line) for item, line in items],
+        "items": [_case_item(told, case, item, line) for item, line in items],
         "label": _label(case, label) if waits else "",
         "label_kb": -(-label.pdf_bytes // 1024) if label else 0,
         "label_href": f"/orders/{order.public_id}/returns/{case.public_id}/label.pdf",
@@ -445,35 +458,38 @@ def case_view(
         "even": case.resolution == "exchange_variant" and not (case.refund_minor or case.plan.get("pays_minor")),
         "credit_code": case.credit_code,
         "can_cancel": case.status in CANCELLABLE,
-        "parcel": _parcel(parcel) if parcel is not None else None,
+        "parcel": _parcel(told, parcel) if parcel is not None else None,
     }
+
+
+_HEADINGS = {
+    "requested": "Request received",
+    "info_needed": "We have a question",
+    "approved": "Return confirmed",
+    "label_issued": "Return confirmed",
+    "in_transit": "On its way to us",
+    "partially_received": "Partly received",
+    "completed": "All done",
+    "rejected": "Return declined",
+    "cancelled": "Return cancelled",
+    "expired": "Return closed",
+    "lost": "Lost on the way",
+}
 
 
 def _heading(told: Telling, case: ReturnCase, given_minor: int) -> str:
     if case.status == "completed" and given_minor and case.resolution == "refund_original":
-        return f"{told.money(given_minor, case.currency)} refunded"
-    return {
-        "requested": "Request received",
-        "info_needed": "We have a question",
-        "approved": "Return confirmed",
-        "label_issued": "Return confirmed",
-        "in_transit": "On its way to us",
-        "partially_received": "Partly received",
-        "completed": "All done",
-        "rejected": "Return declined",
-        "cancelled": "Return cancelled",
-        "expired": "Return closed",
-        "lost": "Lost on the way",
-    }.get(case.status, "Received")
+        return told.say("%s refunded") % told.money(given_minor, case.currency)
+    return told.say(_HEADINGS.get(case.status, "Received"))
 
 
-def _case_item(case: ReturnCase, item: ReturnItem, line: OrderLine) -> dict[str, Any]:
+def _case_item(told: Telling, case: ReturnCase, item: ReturnItem, line: OrderLine) -> dict[str, Any]:
     drawing, address = picture(line.picture)
     return {
         "title": line.title,
         "variant": line.variant,
         "quantity": item.quantity,
-        "reason": words.REASON.get(item.reason, ""),
+        "reason": told.say(words.REASON.get(item.reason, "")),
         "swap": swap_name(case, item, line),
         "drawing": drawing,
         "address": address,
@@ -516,11 +532,11 @@ def _steps(told: Telling, case: ReturnCase) -> list[tuple[str, str, str]]:
     def at(moment: datetime | None) -> str:
         return told.day(moment.astimezone(zone_of(told.brand.zone)).date()) if moment else ""
 
-    asked = ("done", "Requested", at(case.requested_at))
+    asked = ("done", told.say("Requested"), at(case.requested_at))
     if case.status in _ENDED:
-        return [asked, ("done", words.RETURN_STATUS[case.status].chip, at(case.closed_at))]
+        return [asked, ("done", told.say(words.RETURN_STATUS[case.status].chip), at(case.closed_at))]
     last = {"refund_original": "Refunded", "store_credit": "Store credit sent"}.get(case.resolution, "Exchanged")
-    by = f"By {told.day(case.deadline)}" if case.deadline and case.approved_at else ""
+    by = told.say("By %s") % told.day(case.deadline) if case.deadline and case.approved_at else ""
     done = [
         bool(case.approved_at) or case.status in _SENT,
         case.status in _SENT,
@@ -528,24 +544,24 @@ def _steps(told: Telling, case: ReturnCase) -> list[tuple[str, str, str]]:
         case.status == "completed",
     ]
     titles = [
-        ("Approved", at(case.approved_at)),
-        ("Hand it in", "" if case.status in _SENT else by),
-        ("Received and checked", at(case.received_at)),
-        (last, at(case.closed_at) if case.status == "completed" else ""),
+        (told.say("Approved"), at(case.approved_at)),
+        (told.say("Hand it in"), "" if case.status in _SENT else by),
+        (told.say("Received and checked"), at(case.received_at)),
+        (told.say(last), at(case.closed_at) if case.status == "completed" else ""),
     ]
     now = done.index(False) if False in done else len(done)
     rows = [("done" if done[i] else "now" if i == now else "todo", *titles[i]) for i in range(len(titles))]
     return [asked, *rows]
 
 
-def _parcel(row: Any) -> dict[str, Any]:
+def _parcel(told: Telling, row: Any) -> dict[str, Any]:
     shown = words.status(row.status)
     link = carrier_of(row.carrier)[1]
     return {
         "carrier": carrier_name(row),
         "number": row.number,
         "link": link.replace("{number}", row.number) if link and row.number.isalnum() else "",
-        "chip": shown.chip,
+        "chip": told.say(shown.chip),
         "tone": shown.tone,
         "icon": shown.icon,
     }

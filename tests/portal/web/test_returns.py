@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from gettext import NullTranslations
 from html import unescape
 from typing import Any
 
@@ -12,7 +15,11 @@ import pytest
 from sqlmodel import Session, select
 
 from portal.app import App
-from portal.tables import Label, OrderLine, Product, ReturnCase, ReturnItem
+from portal.tables import Brand, Label, OrderLine, Product, ReturnCase, ReturnItem
+from portal.web.answers import View
+from portal.web.pages import returns
+from portal.web.view_frame import shop_view
+from portal.web.view_return import Telling, telling
 from tests.client import Client
 from tests.conftest import Clock
 from tests.portal.web.shopping import NOON, Tags, change, deliver, is_clean, look_up, open_by_link
@@ -433,3 +440,54 @@ def test_a_return_of_another_order_is_not_found(client: Client, app: App, world:
     for end in ("", "/label.pdf"):
         assert client.get(f"{other}/returns/{case}{end}", host="basalt.test").status_code == 404
     assert client.submit(other, f"{other}/returns/{case}/cancel", {}, host="basalt.test").status_code in {403, 404}
+
+
+class Marked(NullTranslations):
+    """A catalogue of a language in which every sentence wears brackets."""
+
+    def gettext(self, message: str) -> str:
+        return f"‹{message}›"
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Every text in a page's values."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key not in {"stylesheet", "script", "favicon", "icons", "art", "logo", "shop", "foot", "hidden", "code"}:
+                yield from leaves(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from leaves(inner)
+
+
+def test_every_sentence_of_ours_passes_a_catalogue(
+    client: Client, app: App, world: World, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: set[str] = set()
+
+    def noted(ask: Any, template: str, values: Mapping[str, Any], **more: Any) -> View:
+        texts.update(leaves(values))
+        return shop_view(ask, template, values, **more)
+
+    def marked(brand: Brand, now: datetime) -> Telling:
+        return replace(telling(brand, now), speech=Marked())
+
+    monkeypatch.setattr(returns, "shop_view", noted)
+    monkeypatch.setattr(returns, "telling", marked)
+    case = step(client, path, to_review(client, path, world), "confirm").headers["location"]
+    even_exchange(client, world, path)
+    for status in ("requested", "label_issued", "in_transit", "received", "completed", "rejected", "lost"):
+
+        def put(tx: Session, status: str = status) -> None:
+            tx.exec(select(ReturnCase)).one().status = status
+
+        change(app, put)
+        assert client.get(case).status_code == 200
+    assert {"‹Hand it in›", "‹Too small›", "‹same price›", "‹Nothing to pay›", "‹Return declined›"} <= texts
+    data = {line.title for line in world.lines} | {"a <b> & c", world.order.payment_hint}
+    with app.db.reading() as tx:
+        data |= set(tx.exec(select(Product.variant)).all())
+    ours = re.compile(r"‹.+›.*|[^a-z]*|[\w.-]+|/\S+|(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d+ \w+", re.S)
+    assert sorted(text for text in texts - data if not ours.fullmatch(text)) == []
