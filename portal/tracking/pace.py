@@ -48,6 +48,7 @@ _MISSED_DAYS: Final = 3  # so long after a missed date it is still expected any 
 # Carriers correct themselves: a delivery is looked at again for two days, a cancelled label for three.
 _AFTERCARE: Final[dict[Status, timedelta]] = {Status.DELIVERED: 2 * _DAY, Status.CANCELLED: 3 * _DAY}
 _ON_THE_DOORSTEP: Final = (Status.OUT_FOR_DELIVERY.value, Status.ATTEMPT_FAILED.value)
+_ON_THE_ROUND: Final = timedelta(hours=14)  # longer is no van out; without a word since, it is delivered or back
 _UNMOVED: Final = (Status.PENDING.value, Status.INFO_RECEIVED.value)
 _FORLORN: Final = timedelta(days=14)
 
@@ -89,37 +90,37 @@ def near_day(day: date | None, zone: str) -> datetime | None:
 
 
 def is_near(now: datetime) -> ColumnElement[bool]:
-    """Out for delivery, or due today or tomorrow."""
-    return or_(is_today(now), col(Shipment.near_from) <= now)
-
-
-def is_today(now: datetime) -> ColumnElement[bool]:
-    """Out for delivery, or due today."""
-    return or_(col(Shipment.status).in_(_ON_THE_DOORSTEP), col(Shipment.near_from) <= now - _DAY)
+    """Out for delivery, or due today or tomorrow, or due before and not heard of since."""
+    return or_(col(Shipment.status).in_(_ON_THE_DOORSTEP), col(Shipment.near_from) <= now)
 
 
 def rank(now: datetime, *, is_turn_of_the_rest: bool = False) -> tuple[ColumnElement[Any], ...]:
     """The order in which due shipments are claimed, what matters first.
 
-    What somebody asked for; what is out for delivery or due today; due tomorrow; what nothing is known of yet; the
-    others; and last what is delivered or was never handed in. Among those due today or tomorrow the one whose last
-    word is oldest; of them, parcels that the carrier pushes and those whose word is fresh count as others.
-    `is_turn_of_the_rest`: the others go before what is due, so that none waits for ever; it is their turn for
+    What somebody asked for; what is out for delivery or due today; due tomorrow; what was due before, most of which is
+    delivered where calls are so few that nobody asked; what nothing is known of yet; the others; and last what is
+    delivered or was never handed in. Among those due today or tomorrow the one whose last word is oldest; of them,
+    parcels that the carrier pushes and those whose word is fresh count as others. `is_turn_of_the_rest`: all others go
+    before what is due today or tomorrow, longest waiting first, so that none waits for ever; it is their turn for
     SHARE_OF_THE_REST of the calls.
     """
     heard, near = col(Shipment.heard_at), col(Shipment.near_from)
     is_stale = and_(or_(heard.is_(None), heard <= now - _STALE), col(Shipment.pushed_at).is_(None))
-    today, soon = and_(is_stale, is_today(now)), and_(is_stale, is_near(now))
+    is_out = and_(col(Shipment.status).in_(_ON_THE_DOORSTEP), heard > now - _ON_THE_ROUND)
+    today = and_(is_stale, or_(is_out, and_(near <= now - _DAY, near > now - 2 * _DAY)))
+    tomorrow = and_(is_stale, near <= now, near > now - _DAY)
     is_forlorn = and_(col(Shipment.status).in_(_UNMOVED), col(Shipment.created_at) <= now - _FORLORN)
+    due, overdue, unknown, others = (6, 5, 5, 5) if is_turn_of_the_rest else (1, 3, 4, 5)
     group = case(
         (col(Shipment.prompted_at).is_not(None), 0),
-        (or_(col(Shipment.status).in_(FINAL), is_forlorn), 7),
-        (today, 5 if is_turn_of_the_rest else 1),
-        (soon, 6 if is_turn_of_the_rest else 2),
-        (and_(heard.is_(None), near.is_(None)), 3),
-        else_=4,
+        (or_(col(Shipment.status).in_(FINAL), is_forlorn), 8),
+        (today, due),
+        (tomorrow, due + 1),
+        (and_(is_stale, is_near(now)), overdue),
+        (and_(heard.is_(None), near.is_(None)), unknown),
+        else_=others,
     )
-    waits_since = case((soon, func.coalesce(heard, col(Shipment.created_at))), else_=col(Shipment.next_at))
+    waits_since = case((group <= 2, func.coalesce(heard, col(Shipment.created_at))), else_=col(Shipment.next_at))
     return (group, waits_since)
 
 

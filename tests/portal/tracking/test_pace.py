@@ -123,8 +123,9 @@ def test_whatever_is_known_the_next_poll_is_ahead_and_within_a_day_or_so(
 KINDS: dict[str, dict[str, Any]] = {
     "prompted": {"prompted_at": NOON, "status": "in_transit", "heard_at": NOON - HOUR},
     "out": {"status": "out_for_delivery", "heard_at": NOON - 3 * HOUR},
-    "today": {"near_from": NOON - 2 * DAY, "heard_at": NOON - 2 * HOUR, "status": "in_transit"},
+    "today": {"near_from": NOON - 30 * HOUR, "heard_at": NOON - 2 * HOUR, "status": "in_transit"},
     "tomorrow": {"near_from": NOON - HOUR, "heard_at": NOON - 4 * HOUR, "status": "in_transit"},
+    "overdue": {"near_from": NOON - 4 * DAY, "heard_at": NOON - 20 * HOUR, "status": "in_transit"},
     "unknown": {},
     "pushed": {"near_from": NOON - 2 * DAY, "pushed_at": NOON - 5 * HOUR, "heard_at": NOON - 5 * HOUR},
     "fresh": {"status": "out_for_delivery", "heard_at": NOON - HOUR},
@@ -163,22 +164,21 @@ def in_turn(app: App, **more: bool) -> list[str]:
 
 def test_what_matters_is_claimed_first(app: App, world: World) -> None:
     fill(app, world)
-    assert in_turn(app) == [
-        "prompted", "out", "today", "tomorrow", "unknown", "later", "fresh", "pushed", "forlorn", "delivered",
-    ]  # fmt: skip
+    near = ["out", "today", "tomorrow", "overdue"]
+    assert in_turn(app) == ["prompted", *near, "unknown", "later", "fresh", "pushed", "forlorn", "delivered"]
 
 
 def test_at_their_turn_the_others_go_before_what_is_due(app: App, world: World) -> None:
     fill(app, world)
-    assert in_turn(app, is_turn_of_the_rest=True) == [
-        "prompted", "unknown", "later", "fresh", "pushed", "out", "today", "tomorrow", "forlorn", "delivered",
-    ]  # fmt: skip
+    rest = ["later", "fresh", "pushed", "unknown", "overdue"]  # by how long they are due
+    found = in_turn(app, is_turn_of_the_rest=True)
+    assert found == ["prompted", *rest, "today", "out", "tomorrow", "forlorn", "delivered"]
 
 
 def test_under_a_quota_that_is_far_too_small_both_what_is_due_and_the_rest_are_served(
     app: App, world: World, clock: Clock
 ) -> None:
-    near = {"near_from": NOON - DAY, "status": "in_transit", "next_at": NOON}
+    near = {"near_from": NOON - 30 * HOUR, "status": "in_transit", "next_at": NOON}
     with app.db.transaction() as tx:
         tx.exec(update(Connection).values(config={"calls_per_hour": 60}))
         tx.exec(update(Shipment).values(next_at=None))
