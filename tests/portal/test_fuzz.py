@@ -198,6 +198,7 @@ def ids(app: App, world: World) -> dict[str, list[str]]:
             "ref": refs,
             "slug": ["pitch"],
             "carrier": ["northpost", "easypost", "ups", "fedex"],
+            "connection": [world.connection.public_id],
             "token": [world.connection.hook_token],
             "line": [line.public_id for line in world.lines],
             "path": ["portal.css"],
