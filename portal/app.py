@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
-from portal.db import Database
+from portal.db import BUSY_SECONDS, Database
 from portal.keys import Keys
 from portal.settings import Settings
 
@@ -39,12 +39,12 @@ class App:
     renderer: Renderer
 
 
-def build(settings: Settings, *, now: Clock = utc_now) -> App:
+def build(settings: Settings, *, now: Clock = utc_now, busy_seconds: int = BUSY_SECONDS) -> App:
     """The bundle without a web server around it: for the worker, the command line and tests."""
     from portal.brands import Brands
     from portal.web.render import Renderer
 
-    db = Database(settings.database_url, pool_size=settings.threads + 4)
+    db = Database(settings.database_url, pool_size=settings.threads + 4, busy_seconds=busy_seconds)
     return App(settings, db, Keys(settings.key_bytes, settings.further_key_bytes), now, Brands(db), Renderer())
 
 

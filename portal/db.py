@@ -21,6 +21,8 @@ from sqlmodel import Session, SQLModel
 FIXED_SQLITE = (3, 51, 3)
 BACKPORTED_SQLITE = ((3, 44, 6), (3, 50, 7))
 BUSY_SECONDS = 5
+# Nobody waits for a command as for a page: it lets others write first rather than give up.
+PATIENT_SECONDS = 60
 # What a connection outside the pool may keep of an SQLite file: fewer reads, and four threads stay small.
 OWN_CACHE_KB = 16_000
 # Such a connection may serve the event loop: somebody's exclusive lock must not hold everybody up for long.
@@ -30,9 +32,9 @@ OWN_BUSY_MS = 250
 class Database:
     """An engine with its two ways in. Build one per process; close it at the end."""
 
-    def __init__(self, url: str, *, pool_size: int = 8) -> None:
+    def __init__(self, url: str, *, pool_size: int = 8, busy_seconds: int = BUSY_SECONDS) -> None:
         self._connect_args = _connect_args(url)
-        self.engine = _engine(url, pool_size, self._connect_args)
+        self.engine = _engine(url, pool_size, self._connect_args, busy_seconds)
         self._own: list[Any] = []
         self.is_postgres = self.engine.dialect.name == "postgresql"
         self._write = self.engine.execution_options(doorstep_write=True)
@@ -125,7 +127,7 @@ def is_lost(error: BaseException) -> bool:
     return is_outage(error) and str(getattr(error, "sqlstate", None) or "08").startswith(("08", "53", "57P"))
 
 
-def _engine(url: str, pool_size: int, connect_args: dict[str, Any]) -> Engine:
+def _engine(url: str, pool_size: int, connect_args: dict[str, Any], busy_seconds: int) -> Engine:
     parsed = make_url(url)
     options: dict[str, Any] = {
         "pool_size": pool_size,
@@ -137,7 +139,7 @@ def _engine(url: str, pool_size: int, connect_args: dict[str, Any]) -> Engine:
         "json_deserializer": orjson.loads,
     }
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(url, options)
+        return _sqlite_engine(url, options, busy_seconds)
     parsed = parsed.set(drivername="postgresql+psycopg")
     engine = create_engine(parsed, **options)
 
@@ -162,7 +164,7 @@ def _has_gone(engine: Engine, connection: Any) -> bool:
         raise
 
 
-def _sqlite_engine(url: str, options: dict[str, Any]) -> Engine:
+def _sqlite_engine(url: str, options: dict[str, Any], busy_seconds: int) -> Engine:
     module = sqlite_module()
     engine = create_engine(url, module=module, **options)
     wal = wal_is_safe(module.sqlite_version_info)
@@ -174,7 +176,7 @@ def _sqlite_engine(url: str, options: dict[str, Any]) -> Engine:
             f"journal_mode={'WAL' if wal else 'TRUNCATE'}",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"busy_timeout={BUSY_SECONDS * 1000}",
+            f"busy_timeout={busy_seconds * 1000}",
             "trusted_schema=OFF",
             "mmap_size=0",
         ):

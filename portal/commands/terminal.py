@@ -48,10 +48,11 @@ def opened() -> Iterator[App]:
     """The bundle over the configured, migrated database; closed at the end."""
     from portal import migrate
     from portal.app import build
+    from portal.db import PATIENT_SECONDS
     from portal.settings import load
 
     settings = load()
-    app = build(settings)
+    app = build(settings, busy_seconds=PATIENT_SECONDS)
     try:
         current = migrate.current(app.db)
         if current != migrate.head():

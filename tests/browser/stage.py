@@ -115,15 +115,13 @@ class Demo:
 
     def stock_up(self) -> None:
         """Registers parcels at the carrier and imports their orders by the command line, as a shop does."""
-        imports = []
         for brand, count in STOCK.items():
             orders = [_order(brand, n, self._parcel(), datetime.now(UTC)) for n in range(count)]
             file = self.folder / f"{brand}.json"
             file.write_text(json.dumps(orders), encoding="utf-8")
             command = [sys.executable, "-m", "portal", "import-orders", "json", str(file), "--brand", brand]
-            imports.append(subprocess.Popen(command, env=self._environment()))
+            subprocess.run(command, env=self._environment(), check=True, timeout=90)
             self.stock[brand] = [(order["number"], order["email"]) for order in orders]
-        assert [running.wait(timeout=90) for running in imports] == [0] * len(imports)
 
     def drop_off(self, number: str) -> None:
         """Hands a return parcel in at the simulated carrier."""
