@@ -58,6 +58,9 @@ def test_a_contact_that_is_no_address_stops_the_start(sqlite_url: str, contact: 
 def test_the_consoles_host_leads_to_the_console(client: Client, world: World) -> None:
     answer = client.get("/", host=DESK)
     assert (answer.status_code, answer.headers["location"]) == (303, "/console")
+    front = client.follow(answer, host=DESK)
+    assert "Sign in" in front.text
+    assert 'href="/"' not in front.text, "there is no lookup here"
     assert client.get("/", host="evil.test").status_code == 421
     assert client.get("/console", host="juniper.test").status_code == 404
 
