@@ -107,7 +107,8 @@ class Served:
 def serve(settings: Settings, *, now: Clock | None = None) -> Iterator[Served]:
     """Runs uvicorn in a thread on a free port until left."""
     asgi = create(settings, now=now) if now else create(settings)
-    config = uvicorn.Config(asgi, log_level="warning", lifespan="on", access_log=False)
+    # Without its own logging: uvicorn would unhook its loggers from the root for every later test of this process.
+    config = uvicorn.Config(asgi, log_level="warning", lifespan="on", access_log=False, log_config=None)
     server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
