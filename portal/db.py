@@ -25,6 +25,7 @@ BUSY_SECONDS = 5
 PATIENT_SECONDS = 60
 # What a connection outside the pool may keep of an SQLite file: fewer reads, and four threads stay small.
 OWN_CACHE_KB = 16_000
+ANALYSED_ROWS = 1_000  # of an index; SQLite's manual names 100 to 1,000
 # Such a connection may serve the event loop: somebody's exclusive lock must not hold everybody up for long.
 OWN_BUSY_MS = 250
 
@@ -65,6 +66,24 @@ class Database:
             connection.execute(f"PRAGMA busy_timeout={OWN_BUSY_MS}")
         self._own.append(connection)
         return connection
+
+    def refresh_statistics(self) -> None:
+        """Tells SQLite's planner how large tables have become where they have grown much. PostgreSQL does it itself.
+
+        By sampling: a full ANALYZE keeps values, too, and with those SQLite plans a statement anew whenever it runs
+        with other parameters, which takes four times as long as the reads (docs/performance.md). Such values go.
+        """
+        if self.is_postgres:
+            return
+        pooled = self.engine.raw_connection()
+        try:
+            connection: Any = pooled.driver_connection
+            has_values = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat4'").fetchone()
+            if has_values and connection.execute("SELECT 1 FROM sqlite_stat4 LIMIT 1").fetchone():
+                connection.execute("ANALYZE")
+            connection.execute("PRAGMA optimize=0x10002")
+        finally:
+            pooled.close()
 
     @property
     def connect_args(self) -> dict[str, Any]:
@@ -179,6 +198,7 @@ def _sqlite_engine(url: str, options: dict[str, Any], busy_seconds: int) -> Engi
             f"busy_timeout={busy_seconds * 1000}",
             "trusted_schema=OFF",
             "mmap_size=0",
+            f"analysis_limit={ANALYSED_ROWS}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,4 +1,4 @@
-"""Removes what has had its time: sessions, links, counters, raw bodies, spent budgets."""
+"""Removes what has had its time (sessions, links, counters, raw bodies, spent budgets); keeps the planner informed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -35,6 +35,7 @@ def clean(app: App) -> int:
     now = app.now()
     with app.db.transaction() as tx:
         forgotten = forget_removed(tx, now)
+    app.db.refresh_statistics()
     return (
         forgotten + _forget_known_codes(app) + sum(_remove(app, table, condition) for table, condition in _expired(now))
     )

@@ -64,6 +64,21 @@ def test_wal_is_used_only_on_a_sqlite_without_the_reset_fault(version: tuple[int
     assert wal_is_safe(version) is safe
 
 
+@pytest.mark.usefixtures("world")
+def test_statistics_of_sqlite_hold_no_values(app: App) -> None:
+    """With values SQLite would plan a statement anew at every run."""
+    if app.db.is_postgres:
+        app.db.refresh_statistics()  # PostgreSQL keeps its own
+        return
+    connection = app.db.own_connection()
+    connection.execute("PRAGMA analysis_limit=0")
+    connection.execute("ANALYZE")  # as somebody may do by hand
+    app.db.refresh_statistics()
+    assert connection.execute("SELECT * FROM sqlite_stat1 WHERE tbl = 'shop_order'").fetchall()
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_stat4'").fetchone():
+        assert connection.execute("SELECT * FROM sqlite_stat4").fetchall() == []
+
+
 @pytest.mark.postgres
 def test_a_connection_that_died_while_nobody_used_it_costs_nobody_an_answer(postgres_url: str) -> None:
     db = Database(postgres_url)
