@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -271,6 +272,8 @@ CARRIER = PostNL()
 
 def _answer(answer: object) -> Answer:
     if isinstance(answer, list):
+        if faults := _bare_faults(answer):
+            return Answer(errors=faults)
         return Answer(tuple(_parcel(_updated(shipment), is_complete=False) for shipment in each(answer)))
     if not isinstance(answer, dict):
         raise TypeError("an object or a list was expected")
@@ -283,7 +286,7 @@ def _answer(answer: object) -> Answer:
                 parcels=tuple(_parcel(s, is_complete=name == "CompleteStatus") for s in held),
                 errors=(*faults, *warnings),
             )
-    if faults := faults or _warnings(answer):
+    if faults := faults or _warnings(answer) or _refusals(answer):
         return Answer(errors=faults)
     raise other_body(
         answer, _OTHER_BODIES, "neither a status, a warning nor an error; this is not tracking data of PostNL"
@@ -322,14 +325,12 @@ def _text(value: object) -> str:
 
 def _faults(answer: Mapping[str, Any]) -> tuple[Fault, ...]:
     """The errors of the API, of its gateway and of its validation, each in its own shape."""
-    found: list[Fault] = []
-    for error in _many(answer.get("Error")):
-        code = _text(error.get("ErrorNumber")) or _text(error.get("ErrorCode"))
-        found.append(Fault(None, code, _text(error.get("ErrorMsg")) or _text(error.get("ErrorDescription"))))
-    for error in _many(answer.get("Errors")):
-        words = (_text(error.get("Error")), _text(error.get("Description")) or _text(error.get("ErrorMsg")))
-        found.append(Fault(None, _text(error.get("Code")), ": ".join(filter(None, words))))
-    for fault in _many(answer.get("fault")):
+    found = [*_bare_faults([answer]), *_bare_faults(_many(answer.get("Error")))]
+    for name in ("Errors", "errors"):
+        found += map(_listed_fault, _many(answer.get(name)))
+    if array := _some(answer.get("Array")):  # of the older services, made of XML
+        found += _bare_faults(_many(array.get("Item")))
+    for fault in (*_many(answer.get("fault")), *([answer] if "faultstring" in answer else ())):
         code = _text(_some(fault.get("detail")).get("errorcode"))
         found.append(Fault(None, code, _text(fault.get("faultstring"))))
     if "http_status_code" in answer:
@@ -337,11 +338,45 @@ def _faults(answer: Mapping[str, Any]) -> tuple[Fault, ...]:
         found.append(
             Fault(None, f"{status:.0f}" if isinstance(status, float) else text(status), text(answer["message"]))
         )
+    if "title" in answer and "status" in answer:
+        found.append(_listed_fault(answer))
+    return tuple(fault for fault in found if fault.code or fault.text)
+
+
+def _bare_faults(entries: Sequence[object]) -> tuple[Fault, ...]:
+    """Those entries that are an error and nothing else: a number or a code, and words."""
+    found = []
+    for entry in entries:
+        if isinstance(entry, dict) and entry.keys() & {"ErrorNumber", "ErrorCode"}:
+            words = (_text(entry.get(name)) for name in ("ErrorMsg", "ErrorDescription", "ErrorMessage"))
+            code = _text(entry.get("ErrorNumber")) or _text(entry.get("ErrorCode"))
+            found.append(Fault(None, code, next(filter(None, words), "")))
     return tuple(found)
 
 
+def _listed_fault(error: Mapping[str, Any]) -> Fault:
+    code = next(filter(None, (_text(error.get(name)) for name in ("Code", "ErrorNumber", "status"))), "")
+    more = (_text(error.get(name)) for name in ("Description", "ErrorMsg", "detail"))
+    words = (_text(error.get("Error")) or _text(error.get("title")), next(filter(None, more), ""))
+    return Fault(None, code, ": ".join(filter(None, words)))
+
+
+def _refusals(answer: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """Why shipments were not labelled, where none was."""
+    shipments = _many(answer.get("ResponseShipments"))
+    if any(_many(shipment.get("Labels")) for shipment in shipments):
+        return ()
+    refused = [(_text(s.get("Barcode")), error) for s in shipments for error in _many(s.get("Errors"))]
+    return tuple(replace(_listed_fault(error), number=barcode or None) for barcode, error in refused)
+
+
 def _warnings(holder: Mapping[str, Any]) -> tuple[Fault, ...]:
-    return tuple(Fault(None, _text(w.get("Code")), _text(w.get("Message"))) for w in _many(holder.get("Warnings")))
+    """A list; or an object that holds it, as answers that were made of XML do."""
+    given = holder.get("Warnings")
+    held = given["Warning"] if isinstance(given, dict) and "Warning" in given else given
+    return tuple(
+        Fault(None, _text(w.get("Code")), _text(w.get("Message")) or _text(w.get("Description"))) for w in _many(held)
+    )
 
 
 def _updated(shipment: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 from carriers.adapters.postnl import CARRIER, EVENTS, ON_A_RETURN, STATUSES, UNMAPPED
 from carriers.address import Address
 from carriers.auth import MemoryTokens
-from carriers.contract import Answer, Item, LabelOrder, Parcel, ZoneFrom
+from carriers.contract import Answer, Fault, Item, LabelOrder, Parcel, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, OutcomeUnknown, RateLimited, Refused, UnknownNumber
 from carriers.http import Http, open_client, open_http
 from carriers.status import Status
@@ -107,12 +107,26 @@ def test_a_wrong_key_and_a_spent_limit_are_told_apart(postnl: FakePostNL, http: 
         ),
         (Answered({"Error": {"ErrorMsg": "Locatie is niet gevonden.", "ErrorNumber": 1021}}), "1021", "Locatie"),
         (invalid("10302", "Length"), "10302", "Validation failed for shipment: Length"),
+        (Answered({"Error": {"ErrorCode": "3000", "ErrorMessage": "Not valid"}}, 400), "3000", "Not valid"),
+        (Answered({"ErrorMsg": "Te laat.", "ErrorNumber": 2060}, 400), "2060", "Te laat."),
+        (Answered([{"ErrorMsg": "May not be null.", "ErrorNumber": 7}], 400), "7", "May not be null."),
+        (Answered({"Array": {"Item": [{"ErrorMsg": "Null.", "ErrorNumber": 7}]}}, 400), "7", "Null."),
+        (Answered({"errors": [{"status": "400", "title": "Bad", "detail": "No."}]}, 400), "400", "Bad: No."),
+        (Answered({"status": "400", "title": "Bad request", "detail": "No."}, 400), "400", "Bad request: No."),
+        (Answered({"faultstring": "no barcode", "detail": {"errorcode": "E6"}}, 500), "E6", "no barcode"),
+        (Answered({"Warnings": {"Warning": {"Message": "Nothing found", "Code": "2"}}}), "2", "Nothing found"),
     ],
 )
 def test_every_shape_of_an_error_keeps_its_code_and_words(answered: Answered, code: str, words: str) -> None:
     (fault,) = CARRIER.parse(answered.raw(), answered.status).errors
     assert (fault.number, fault.code) == (None, code)
     assert fault.text.startswith(words)
+
+
+def test_a_shipment_that_was_not_labelled_tells_why() -> None:
+    refused = {"Barcode": NUMBER, "Errors": [{"Code": "111", "Description": "No label available"}], "Labels": []}
+    body = json.dumps({"MergedLabels": [], "ResponseShipments": [refused]}).encode()
+    assert CARRIER.parse(body).errors == (Fault(NUMBER, "111", "No label available"),)
 
 
 def test_a_dutch_clock_is_placed_in_winter_and_in_summer() -> None:
