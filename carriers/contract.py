@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from carriers.address import Address
 from carriers.status import Status
-from carriers.values import lightly
 
 if TYPE_CHECKING:
     import httpx
@@ -31,7 +30,6 @@ class ZoneFrom(StrEnum):
     UNKNOWN = "unknown"  # local time, no zone: never stamped as UTC
 
 
-@lightly
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a scan happened, as far as the carrier says. Empty text where it does not."""
@@ -46,7 +44,6 @@ class Place:
         return "|".join(" ".join(p.casefold().split()) for p in (self.city, self.region, self.postcode, self.country))
 
 
-@lightly
 @dataclass(frozen=True, slots=True)
 class Scan:
     """One carrier event.

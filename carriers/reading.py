@@ -10,17 +10,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from carriers.contract import Place, Scan, ZoneFrom
 from carriers.errors import BadPayload
+from carriers.memory import remembered
 from carriers.status import SUB_STATUSES, Status, status_of
-from carriers.values import lightly
+from carriers.values import maker
 
 MAX_DEPTH: Final = 64
 _NESTED: Final = (dict, list)
@@ -101,10 +102,10 @@ def text(value: object, limit: int = 500) -> str:
 
     Raises TypeError for anything else, so that an object in the place of a word is a surprise.
     """
-    if type(value) is str and value.isprintable():  # nearly all: only spaces are left to look after
-        if " " in value and ("  " in value or value[0] == " " or value[-1] == " " or len(value) > limit):
-            return " ".join(value.split())[:limit]
-        return value[:limit]
+    if type(value) is str and len(value) <= limit and value.isprintable():  # nearly all: only spaces are left
+        if " " not in value or not ("  " in value or value[0] == " " or value[-1] == " "):
+            return value
+        return " ".join(value.split())
     if value is None:
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -113,8 +114,8 @@ def text(value: object, limit: int = 500) -> str:
     return " ".join(clean.split())[:limit]
 
 
-@lru_cache(maxsize=4096, typed=True)
-def place_of(city: object = None, region: object = None, postcode: object = None, country: object = None) -> Place:
+@remembered(4096)
+def place_of(city: object, region: object, postcode: object, country: object) -> Place:
     """The place of four fields as they came. Remembered, because a carrier's scans come from the same few thousand.
 
     Raises TypeError where one of them is no text.
@@ -138,7 +139,6 @@ def other_body(body: Mapping[str, Any], names: Mapping[str, str], otherwise: str
     return BadPayload(otherwise)
 
 
-@lightly
 @dataclass(frozen=True, slots=True)
 class When:
     """The time of a scan in the terms of Scan: instant or None, wall clock, offset and where that comes from."""
@@ -152,11 +152,47 @@ class When:
 
 UNTIMED: Final = When(None, "", None, ZoneFrom.UNKNOWN)
 
+new_when = maker(When)
+_new_scan = maker(Scan)
+_CARRIER, _UNKNOWN = ZoneFrom.CARRIER, ZoneFrom.UNKNOWN  # looked up once: a member of an enum costs more than a call
+
+
+class Said(NamedTuple):
+    """What a scan says happened, in the terms of Scan: the carrier's code and words, and what they mean."""
+
+    code: str
+    text: str
+    status: Status | None
+    sub_status: str | None = None
+    detail: str = ""
+
+
+def scan_of(moment: When, said: Said, place: Place) -> Scan:
+    """The scan that says so, then and there."""
+    return _new_scan(
+        moment.at,
+        moment.local,
+        moment.offset,
+        moment.zone_from,
+        said.code,
+        said.text,
+        said.status,
+        said.sub_status,
+        place,
+        moment.date_only,
+        said.detail,
+    )
+
+
 _DATE = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})")
 _CLOCK = re.compile(r"([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?")
 _OFFSET = re.compile(r"([+-])([0-9]{2})[:.]?([0-9]{2})?")
 _ISO = re.compile(r"(?P<date>[0-9-]{8,10})(?:[T ]+(?P<clock>[0-9:.,]+) ?(?P<offset>Z|z|[+-][0-9:.]+)?)?")
 _REST = re.compile(r"(?:[.,][0-9]+)? ?(Z|z|[+-][0-9:.]+)?")  # what may follow the seconds
+
+
+_LONGEST: Final = 40  # characters of a date, a time or an offset that may be one
+_Ahead = tuple[timedelta | None, str | None]  # an offset and its text
 
 
 def when(value: object) -> When:
@@ -174,27 +210,20 @@ def when(value: object) -> When:
 
 def _of_seconds(value: str) -> When | None:
     """The commonest spelling, "2026-11-20T14:31:00" and what may follow it; None for every other."""
-    if len(value) < 19 or not value[4] == value[7] == "-" or value[10] != "T" or value[13] != ":":
+    if not 19 <= len(value) <= _LONGEST or value[7] != "-" or value[10] != "T" or not value[13] == value[16] == ":":
         return None
     local = value[:19]
-    is_read, ahead, offset = _after_seconds(value[19:])
-    try:
-        moment = datetime.fromisoformat(local + "+00:00")
-    except ValueError:
+    ahead, moment = _after_seconds(value[19:]), _as_utc(local)
+    if moment is None or ahead is None or not 1990 <= moment.year <= 2100:
         return None
-    if not is_read or not 1990 <= moment.year <= 2100:
-        return None
-    if ahead is None:
-        return When(None, local, None, ZoneFrom.UNKNOWN)
-    return When(moment - ahead, local, offset, ZoneFrom.CARRIER)
+    return _at_wall(local, moment, ahead)
 
 
 @lru_cache(maxsize=1024)
-def _after_seconds(rest: str) -> tuple[bool, timedelta | None, str]:
-    """What follows the seconds: whether it is read, and the offset that it names."""
+def _after_seconds(rest: str) -> _Ahead | None:
+    """The offset in what follows the seconds; None where that is not read."""
     found = _REST.fullmatch(rest)
-    ahead = offset_of(found[1] or "") if found else None
-    return found is not None, ahead, "" if ahead is None else offset_text(ahead)
+    return _ahead(found[1] or "") if found else None
 
 
 def local_with_offset(day: str | None, clock: str | None, offset: str | None) -> When:
@@ -203,22 +232,46 @@ def local_with_offset(day: str | None, clock: str | None, offset: str | None) ->
     day "2026-11-20" or "20261120"; clock "14:31", "14:31:00.5" or "143100", empty for a date alone; offset "Z",
     "+09:00", "+0900", "+09" or "-04.00", empty or unreadable for unknown. A time without offset is never stamped UTC.
     """
-    today = _day(day or "")
+    today = _day(day) if day and len(day) <= _LONGEST else ""
     if not today:
         return UNTIMED
     if not clock:
         return When(None, today, None, ZoneFrom.UNKNOWN, date_only=True)
-    told = _clock(clock)
-    return _at_wall(f"{today}T{told}", offset) if told else UNTIMED
+    local = f"{today}T{_clock(clock)}"
+    moment = _as_utc(local)
+    if moment is None:
+        return UNTIMED
+    return _at_wall(local, moment, _ahead(offset) if offset and len(offset) <= _LONGEST else _ahead(""))
 
 
-def _at_wall(local: str, offset: str | None) -> When:
-    """At a wall clock "2026-11-20T14:31:00". Raises ValueError where it is none."""
-    moment = datetime.fromisoformat(local + "+00:00")
-    ahead = offset_of(offset) if offset else None
-    if ahead is None:
-        return When(None, local, None, ZoneFrom.UNKNOWN)
-    return When(moment - ahead, local, offset_text(ahead), ZoneFrom.CARRIER)
+def utc(day: str | None, clock: str | None) -> datetime | None:
+    """The instant of a wall clock that is known to show UTC, written as for `local_with_offset`; None without one."""
+    today = _day(day) if day and len(day) <= _LONGEST else ""
+    return _as_utc(f"{today}T{_clock(clock)}") if today and clock else None
+
+
+def _at_wall(local: str, moment: datetime, ahead: _Ahead) -> When:
+    """At a wall clock, `moment` being what it would be in UTC."""
+    delta, offset = ahead
+    if delta is None:
+        return new_when(None, local, None, _UNKNOWN)
+    return new_when(moment - delta, local, offset, _CARRIER)
+
+
+def _as_utc(local: str) -> datetime | None:
+    """A wall clock "2026-11-20T14:31:00" as if it were in UTC; None where it is none."""
+    if local[11:13] == "24":  # midnight of the next day to newer versions of Python, never to a carrier
+        return None
+    try:
+        return datetime.fromisoformat(local + "+00:00")
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=256)
+def _ahead(offset: str) -> _Ahead:
+    ahead = offset_of(offset)
+    return (None, None) if ahead is None else (ahead, offset_text(ahead))
 
 
 @lru_cache(maxsize=256)
@@ -254,14 +307,15 @@ def _day(value: str) -> str:
     return day.isoformat() if day and 1990 <= day.year <= 2100 else ""
 
 
-@lru_cache(maxsize=4096)
 def _clock(value: str) -> str:
-    """ "14:31:00", or empty text where the value is no time of day."""
+    """A time of day as "14:31:00", which may still be none ("99:99:99"); empty text where it does not look like one.
+
+    Nothing is remembered here: a day has too many seconds to come again soon.
+    """
+    if len(value) == 6 and value.isdecimal():
+        return f"{value[:2]}:{value[2:4]}:{value[4:]}"
     found = _CLOCK.fullmatch(value.strip())
-    try:
-        return time(int(found[1]), int(found[2]), int(found[3] or 0)).isoformat() if found else ""
-    except ValueError:
-        return ""
+    return f"{found[1]}:{found[2]}:{found[3] or '00'}" if found else ""
 
 
 def oldest_first(scans: Iterable[Scan], *, newest_first: bool = False) -> tuple[Scan, ...]:

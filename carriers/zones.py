@@ -18,13 +18,15 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from carriers.contract import Place, ZoneFrom
-from carriers.reading import When, offset_text
+from carriers.memory import remembered
+from carriers.reading import When, new_when, offset_text
 from carriers.zone_tables import COUNTRY_NAMES, LEGAL, POSTCODES, REGIONS
 
 LANGUAGES: Final = ("en", "de", "fr", "es", "it", "nl", "pt", "pl")  # in which carriers write names of countries
 _SINCE, _UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
 
 Zones = tuple[ZoneInfo, ...]
+_UNKNOWN, _PLACE = ZoneFrom.UNKNOWN, ZoneFrom.PLACE  # looked up once: a member of an enum costs more than a call
 
 
 def zone_at(country: str, region: str = "", postcode: str = "") -> ZoneInfo | None:
@@ -44,13 +46,13 @@ def placed(when: When, place: Place) -> When:
     A wall time that the place skipped or had twice, when clocks were changed, has no certain instant and stays local.
     Dates, and times that the carrier sent with an offset, stay as they are.
     """
-    if when.at is not None or when.zone_from is not ZoneFrom.UNKNOWN or when.date_only or not when.local:
+    if when.at is not None or when.zone_from is not _UNKNOWN or when.date_only or not when.local:
         return when
-    day = when.local[:10]
-    ahead, offset = _all_day(place.country, place.region, place.postcode, day)
+    zones = _zones(place.country, place.region, place.postcode)
+    ahead, offset = _all_day(zones, when.local[:10])
     if ahead is None:
-        return _moved(when, _zones(place.country, place.region, place.postcode))
-    return When(datetime.fromisoformat(when.local + "+00:00") - ahead, when.local, offset, ZoneFrom.PLACE)
+        return _moved(when, zones)
+    return new_when(datetime.fromisoformat(when.local + "+00:00") - ahead, when.local, offset, _PLACE)
 
 
 def in_zone(when: When, zone: str) -> When:
@@ -72,10 +74,9 @@ def _moved(when: When, zones: Zones) -> When:
     return When(at, when.local, offset_text(ahead), ZoneFrom.PLACE)
 
 
-@lru_cache(maxsize=8192)
-def _all_day(country: str, region: str, postcode: str, day: str) -> tuple[timedelta | None, str]:
-    """The offset of a place on a day when it changes no clock, and its text: spares most scans a closer look."""
-    zones = _zones(country, region, postcode)
+@lru_cache(maxsize=4096)
+def _all_day(zones: Zones, day: str) -> tuple[timedelta | None, str]:
+    """The offset of zones on a day when they change no clock, and its text: spares most scans a closer look."""
     first, last = _agreed(zones, f"{day}T00:00:00"), _agreed(zones, f"{day}T23:59:59")
     return (first, offset_text(first)) if first is not None and first == last else (None, "")
 
@@ -93,7 +94,7 @@ def _ahead(zone: ZoneInfo, wall: datetime) -> timedelta | None:
     return ahead if ahead == zone.utcoffset(wall.replace(fold=1)) else None
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _zones(country: str, region: str, postcode: str) -> Zones:
     """The zones that a place may be in; none where nothing is known or its parts contradict each other."""
     code = country_code(country)

@@ -31,7 +31,21 @@ from carriers.contract import (
 from carriers.dhl_codes import DIVISIONS
 from carriers.errors import BadCredentials, BadPayload, Refused, UnknownNumber
 from carriers.http import Http, Reply, carrier_words
-from carriers.reading import When, as_object, each, meant, oldest_first, place_of, reading, some, text, when
+from carriers.memory import remembered
+from carriers.reading import (
+    Said,
+    When,
+    as_object,
+    each,
+    meant,
+    oldest_first,
+    place_of,
+    reading,
+    scan_of,
+    some,
+    text,
+    when,
+)
 from carriers.signing import check_shared_text, one_header
 from carriers.status import Status
 from carriers.zones import country_code, placed
@@ -336,9 +350,8 @@ def _parcel(shipment: Mapping[str, Any], pushed: bool) -> Parcel:
     events = each(shipment.get("events"))
     if pushed and not events and summary:
         events = [summary]
-    table, _ = DIVISIONS.get(_ALIASES.get(service, service), ({}, {}))
-    scans = oldest_first((_scan(event, table, home) for event in events), newest_first=True)
-    status, sub_status = _mapped(table, *_codes(summary))
+    scans = oldest_first([_scan(event, service, home) for event in events], newest_first=True)
+    status, sub_status = _mapped(service, *_codes(summary.get("statusCode"), summary.get("status")))
     if status is None:
         status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
     details = some(shipment.get("details"))
@@ -359,38 +372,32 @@ def _summary(shipment: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"statusCode": status} if isinstance(status, str) else some(status)
 
 
-def _codes(event: Mapping[str, Any]) -> tuple[str, str]:
+def _codes(code: object, status: object) -> tuple[str, str]:
     """(statusCode, the division's own code). Words in the place of the code are no code."""
-    own = text(event.get("status"))
-    return text(event.get("statusCode")), own if _OWN_CODE.fullmatch(own) else ""
+    own = text(status)
+    return text(code), own if _OWN_CODE.fullmatch(own) else ""
 
 
-def _mapped(table: Mapping[str, str], code: str, own: str) -> tuple[Status | None, str | None]:
+def _mapped(division: str, code: str, own: str) -> tuple[Status | None, str | None]:
     """The division's own code decides; where it is silent or absent, DHL's summary does."""
+    table, _ = DIVISIONS.get(_ALIASES.get(division, division), ({}, {}))
     return meant(table.get(own) or STATUS_CODES.get(code.lower()))
 
 
-def _scan(event: Mapping[str, Any], table: Mapping[str, str], home: str) -> Scan:
-    code, own = _codes(event)
-    status, sub_status = _mapped(table, code, own)
+def _scan(event: Mapping[str, Any], division: str, home: str) -> Scan:
     place = _place(event)
-    moment = _when(event, place, home)
-    words, remark = text(event.get("description")), text(event.get("remark"))
-    if remark and remark != words:
-        words = f"{words}: {remark}" if words else remark
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code or own or NO_CODE,
-        text=words or text(event.get("status")),
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-        detail=own if code else "",
-    )
+    said = _said(division, event.get("statusCode"), event.get("status"), event.get("description"), event.get("remark"))
+    return scan_of(_when(event, place, home), said, place)
+
+
+@remembered(2048)
+def _said(division: str, status_code: object, status: object, description: object, remark: object) -> Said:
+    code, own = _codes(status_code, status)
+    words, more = text(description), text(remark)
+    if more and more != words:
+        words = f"{words}: {more}" if words else more
+    meaning, finer = _mapped(division, code, own)
+    return Said(code or own or NO_CODE, words or text(status), meaning, finer, detail=own if code else "")
 
 
 def _place(holder: Mapping[str, Any]) -> Place:

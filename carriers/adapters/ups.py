@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -33,7 +32,6 @@ from carriers.contract import (
     Label,
     LabelOrder,
     Parcel,
-    Place,
     Scan,
     Subscribed,
     Trust,
@@ -43,7 +41,9 @@ from carriers.contract import (
 from carriers.download import base64_bytes, format_of
 from carriers.errors import BadCredentials, BadSignature, CarrierError, Refused
 from carriers.http import Http, carrier_words, granted
+from carriers.memory import remembered
 from carriers.reading import (
+    Said,
     When,
     as_object,
     each,
@@ -55,8 +55,10 @@ from carriers.reading import (
     other_body,
     place_of,
     reading,
+    scan_of,
     some,
     text,
+    utc,
 )
 from carriers.signing import check_basic, check_hook_token, check_shared_text, hook_token, one_header
 from carriers.status import Status
@@ -654,7 +656,7 @@ def _fault(error: Mapping[str, Any], number: str | None) -> Fault:
 def _package(package: Mapping[str, Any], number: str) -> Parcel:
     if not number:
         raise ValueError("a package without a tracking number")
-    scans = oldest_first((_activity(a) for a in each(package.get("activity"))), newest_first=True)
+    scans = oldest_first([_activity(a) for a in each(package.get("activity"))], newest_first=True)
     status, sub_status = _latest(scans) or _current(some(package.get("currentStatus")))
     dates = {text(d.get("type")): text(d.get("date")) for d in each(package.get("deliveryDate"))}
     day = next(((kind, dates[kind]) for kind in ("RDD", "SDD") if dates.get(kind)), ("", ""))
@@ -672,34 +674,41 @@ def _package(package: Mapping[str, Any], number: str) -> Parcel:
 
 
 def _activity(activity: Mapping[str, Any]) -> Scan:
-    status = some(activity.get("status"))
-    location = some(activity.get("location"))
-    address = some(location.get("address"))
-    return _scan(
-        _when(activity, ("date", "time", "gmtDate", "gmtTime")),
-        status,
-        text(status.get("statusCode")),
-        place_of(
-            address.get("city"),
-            address.get("stateProvince"),
-            address.get("postalCode"),
-            address.get("countryCode") or address.get("country"),
-        ),
+    address = some(some(activity.get("location")).get("address"))
+    place = place_of(
+        address.get("city"),
+        address.get("stateProvince"),
+        address.get("postalCode"),
+        address.get("countryCode") or address.get("country"),
     )
+    status = some(activity.get("status"))
+    said = _said(status.get("type"), status.get("code"), status.get("statusCode"), status.get("description"))
+    moment = _when(
+        activity.get("date"),
+        activity.get("time"),
+        activity.get("gmtDate"),
+        activity.get("gmtTime"),
+        activity.get("gmtOffset"),
+    )
+    return scan_of(placed(moment, place), said, place)
 
 
 def _alert(event: Mapping[str, Any]) -> Answer:
     """A Track Alert event: one parcel with one scan, in the words and times of the same activity when polled."""
     status = some(event["activityStatus"])
     location = some(event.get("activityLocation"))
-    scan = _scan(
-        _when(event, ("localActivityDate", "localActivityTime", "gmtActivityDate", "gmtActivityTime")),
-        status,
-        text(status.get("descriptionCode")),
-        place_of(
-            location.get("city"), location.get("stateProvince"), location.get("postalCode"), location.get("country")
-        ),
+    place = place_of(
+        location.get("city"), location.get("stateProvince"), location.get("postalCode"), location.get("country")
     )
+    said = _said(status.get("type"), status.get("code"), status.get("descriptionCode"), status.get("description"))
+    moment = _when(
+        event.get("localActivityDate"),
+        event.get("localActivityTime"),
+        event.get("gmtActivityDate"),
+        event.get("gmtActivityTime"),
+        event.get("gmtOffset"),
+    )
+    scan = scan_of(placed(moment, place), said, place)
     window = (event.get("deliveryStartTime"), event.get("deliveryEndTime"))
     day = text(event.get("scheduledDeliveryDate"))
     number = text(event["trackingNumber"])
@@ -716,25 +725,14 @@ def _alert(event: Mapping[str, Any]) -> Answer:
     return Answer(parcels=(parcel,))
 
 
-def _scan(when: When, told: Mapping[str, Any], digits: str, place: Place) -> Scan:
-    """`told` is UPS's status object, which polls and pushes share but for the name of its digits."""
-    code, when = text(told.get("code")), placed(when, place)
-    status, sub_status = _mapped(digits, text(told.get("type")), code)
-    return Scan(
-        at=when.at,
-        local=when.local,
-        offset=when.offset,
-        zone_from=when.zone_from,
-        code=code or digits,
-        text=text(told.get("description")),
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=when.date_only,
-    )
+@remembered(2048)
+def _said(kind: object, code: object, digits: object, words: object) -> Said:
+    """UPS's status object, which polls and pushes share but for the name of its digits."""
+    letters, number = text(code), text(digits)
+    status, sub_status = _mapped(number, text(kind), letters)
+    return Said(letters or number, text(words), status, sub_status)
 
 
-@lru_cache(maxsize=1024)
 def _mapped(digits: str, kind: str, code: str) -> tuple[Status | None, str | None]:
     """Status and sub-status. The digits decide; the letters only say which kind of it, or stand in for digits missing.
 
@@ -766,19 +764,19 @@ def _delivered_at(scans: Sequence[Scan], status: Status | None) -> datetime | No
     return next((s.at for s in reversed(scans) if s.status is Status.DELIVERED), None)
 
 
-def _when(event: Mapping[str, Any], names: tuple[str, str, str, str]) -> When:
+def _when(day: object, clock: object, gmt_day: object, gmt_clock: object, offset: object) -> When:
     """Local wall clock with the instant of the gmt fields; see `time_rule`."""
-    day, clock, gmt_day, gmt_clock = (text(event.get(name)) for name in names)
-    local = local_with_offset(day, _clock(clock), text(event.get("gmtOffset")))
-    gmt = local_with_offset(gmt_day, _clock(gmt_clock), "Z")
-    if gmt.at is None or gmt.at == local.at:
+    ahead = text(offset)
+    local = local_with_offset(text(day), _clock(text(clock)), ahead)
+    at = utc(text(gmt_day), _clock(text(gmt_clock)))
+    if at is None or at == local.at:
         return local
     if local.date_only or not local.local:
-        return _abroad(gmt.at, text(event.get("gmtOffset")))
-    ahead = datetime.fromisoformat(local.local).replace(tzinfo=UTC) - gmt.at
-    if abs(ahead) > timedelta(hours=14) or ahead % timedelta(minutes=15):
+        return _abroad(at, ahead)
+    lead = datetime.fromisoformat(local.local).replace(tzinfo=UTC) - at
+    if abs(lead) > timedelta(hours=14) or lead % timedelta(minutes=15):
         return local  # no place on earth explains the two; the gmt clock is the one that UPS mangles
-    return When(gmt.at, local.local, offset_text(ahead), ZoneFrom.CARRIER)
+    return When(at, local.local, offset_text(lead), ZoneFrom.CARRIER)
 
 
 def _abroad(at: datetime, offset: str) -> When:

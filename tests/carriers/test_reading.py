@@ -23,6 +23,7 @@ from carriers.reading import (
     other_body,
     reading,
     text,
+    utc,
     when,
 )
 from carriers.status import Status
@@ -215,6 +216,48 @@ def test_the_common_spelling_is_read_as_every_other_is(value: str) -> None:
         offset = sign + rest if rest else offset
     offset = "Z" if value[-1] in "Zz" else offset
     assert when(value) == local_with_offset(day, clock.strip(), offset)
+
+
+@pytest.mark.parametrize("clock", ["143100", "14:31:00", "14:31", "1431", "14:31:00.5"])
+def test_a_clock_known_to_be_utc_is_an_instant(clock: str) -> None:
+    assert utc("20261120", clock) == utc("2026-11-20", clock) == datetime(2026, 11, 20, 14, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "clock"),
+    [
+        (None, "143100"),
+        ("", "143100"),
+        ("20261120", None),
+        ("20261120", ""),
+        ("20261131", "143100"),
+        ("20261120", "253100"),
+        ("20261120", "１４３１００"),
+        ("20261120", "14310"),
+        ("00010101", "000000"),
+        ("2" * 9000, "143100"),
+        ("20261120", "1" * 9000),
+    ],
+)
+def test_without_a_date_or_a_clock_there_is_no_instant(day: str | None, clock: str | None) -> None:
+    assert utc(day, clock) is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "2026-11-20T24:00:00",
+        "2026-11-20T14:31.40",
+        "2026-11-20T14:31,40Z",
+        "2026-11-20T14:31:60",
+        "2026-W47-5T14:31:00",
+        "2026W47-5 T14:31:00",
+        "2026/11/20T14:31:00",
+        "2026-11-20T14:31:00" + "0" * 40,
+    ],
+)
+def test_what_only_looks_like_the_common_spelling_is_no_time(odd: str) -> None:
+    assert when(odd) == UNTIMED
 
 
 @given(st.text(max_size=40))

@@ -1,56 +1,97 @@
-"""Values made by the thousand: as good as frozen ones, but for the assignment that only the type checker refuses."""
+"""Values made by the thousand: the quick way makes what the class makes, and neither can be changed afterwards."""
 
 from __future__ import annotations
 
 import pickle
-from dataclasses import FrozenInstanceError, dataclass, fields, replace
+from collections.abc import Callable
+from copy import copy
+from dataclasses import FrozenInstanceError, dataclass, field, replace
+from datetime import UTC, datetime
 
 import pytest
 
 from carriers.contract import Place, Scan, ZoneFrom
-from carriers.reading import When
-from carriers.values import lightly
+from carriers.reading import Said, When, new_when, scan_of
+from carriers.status import Status
+from carriers.values import maker
 
 
-@lightly
 @dataclass(frozen=True, slots=True)
 class Point:
     x: int
     y: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Frozen:
-    x: int
+point = maker(Point)
 
 
-def test_a_light_value_is_made_compared_hashed_copied_and_shown_as_before() -> None:
-    assert Point(1) == Point(x=1, y=0) != Point(1, 2)
-    assert len({Point(1), Point(1, 0), Point(2)}) == 2
-    assert replace(Point(1), y=3) == Point(1, 3)
-    assert repr(Point(1)) == "Point(x=1, y=0)"
-    assert pickle.loads(pickle.dumps(Point(1, 2))) == Point(1, 2)  # noqa: S301 - our own bytes
-    assert [field.name for field in fields(Point)] == ["x", "y"]
-    with pytest.raises(TypeError):
-        Point()  # type: ignore[call-arg]
+@pytest.mark.parametrize("make", [Point, point])
+def test_a_value_is_the_same_whichever_way_it_was_made(make: Callable[..., Point]) -> None:
+    made = make(1)
+    assert type(made) is Point
+    assert made == Point(1) == make(x=1, y=0) != make(1, 2)
+    assert len({made, Point(1), point(1), make(2)}) == 2
+    assert repr(made) == "Point(x=1, y=0)"
+    assert copy(made) == pickle.loads(pickle.dumps(made)) == made  # noqa: S301 - our own bytes
+    assert replace(made, y=3) == Point(1, 3)
 
 
-def test_there_is_no_room_for_a_field_that_was_not_declared() -> None:
-    with pytest.raises(AttributeError):
-        Point(1).z = 3  # type: ignore[attr-defined]
-
-
-def test_the_type_checker_refuses_to_assign() -> None:
-    """mypy runs over this file: without the ignore it would complain, and with an ignore too many as well."""
-    point, frozen = Point(1), Frozen(1)
-    point.x = 2  # type: ignore[misc]
-    assert point.x == 2
+@pytest.mark.parametrize("make", [Point, point])
+def test_a_value_is_frozen_whichever_way_it_was_made(make: Callable[..., Point]) -> None:
+    made = make(1)
     with pytest.raises(FrozenInstanceError):
-        frozen.x = 2  # type: ignore[misc]
+        made.x = 2  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        del made.x
+    with pytest.raises((AttributeError, TypeError)):
+        made.z = 3  # type: ignore[attr-defined]
+    assert made == Point(1)
 
 
-def test_the_values_of_the_hot_path_are_light() -> None:
-    for value in (Place(), When(None, "", None, ZoneFrom.UNKNOWN)):
-        assert type(value).__setattr__ is object.__setattr__
-    assert Scan.__setattr__ is object.__setattr__
-    assert Scan(None, "", None, ZoneFrom.UNKNOWN, "", "", None).place == Place()
+def test_what_the_class_would_refuse_is_refused() -> None:
+    for arguments in ((), (1, 2, 3)):
+        with pytest.raises(TypeError):
+            point(*arguments)
+    with pytest.raises(TypeError):
+        point(1, z=2)  # type: ignore[call-arg]
+
+
+def test_a_class_that_is_more_than_its_fields_has_no_quick_way() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Counted:
+        seen: list[int] = field(default_factory=list)
+
+    @dataclass(frozen=True, slots=True)
+    class Checked:
+        x: int
+
+        def __post_init__(self) -> None:
+            raise NotImplementedError
+
+    for cls in (Counted, Checked):
+        with pytest.raises(TypeError, match="more than its fields"):
+            maker(cls)
+
+
+def test_a_scan_is_put_together_from_when_what_and_where() -> None:
+    at, place = datetime(2026, 11, 20, 13, 31, tzinfo=UTC), Place("Köln", "", "50667", "DE")
+    moment = When(at, "2026-11-20T14:31:00", "+01:00", ZoneFrom.PLACE)
+    said = Said("ZU", "Delivered", Status.DELIVERED, "delivered.neighbour", detail="N")
+    made = scan_of(moment, said, place)
+    assert made == Scan(
+        at=at,
+        local="2026-11-20T14:31:00",
+        offset="+01:00",
+        zone_from=ZoneFrom.PLACE,
+        code="ZU",
+        text="Delivered",
+        status=Status.DELIVERED,
+        sub_status="delivered.neighbour",
+        place=place,
+        date_only=False,
+        detail="N",
+    )
+    with pytest.raises(FrozenInstanceError):
+        made.text = "lost"  # type: ignore[misc]
+    day = new_when(None, "2026-11-20", None, ZoneFrom.UNKNOWN, date_only=True)
+    assert scan_of(day, said, place).date_only
