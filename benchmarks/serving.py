@@ -176,7 +176,8 @@ def _template(settings: Any) -> Any:
 
 
 async def _answered(db: Any, steps: Any) -> Any:
-    from portal.quick import Lines, follow
+    from portal.lines import Lines
+    from portal.quick import follow
 
     if not db.is_postgres:
         return follow(db, steps)

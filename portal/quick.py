@@ -6,28 +6,22 @@ Core select of columns, so that its types convert as everywhere else; only the r
 writing: each statement is its own snapshot.
 
 Whoever needs rows yields a `Read` and is sent the rows, and so does not know whether somebody waits for them: `follow`
-asks SQLite at once, where a read is no wait; `Lines.follow` lets the event loop do other things until PostgreSQL
+asks SQLite at once, where a read is no wait; `portal.lines` lets the event loop do other things until PostgreSQL
 answers.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import namedtuple
 from collections.abc import Callable, Generator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from threading import local
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-import orjson
 from sqlalchemy import Select
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from portal.db import BUSY_SECONDS, Database
-
-LINES: Final = 4
+from portal.db import Database
 
 T = TypeVar("T")
 Convert = Callable[[Any], Any]
@@ -50,17 +44,17 @@ class Quick:
     def __init__(self, select: Select[Any]) -> None:
         self._select = select
         self._make = make_row(select)
-        self._prepared: dict[str, _Prepared] = {}
+        self._prepared: dict[str, Prepared] = {}
 
     def read(self, **values: Any) -> Read:
         """What to yield. `values` are the bound parameters by name."""
         return Read(self, values)
 
-    def prepared(self, db: Database) -> _Prepared:
+    def prepared(self, db: Database) -> Prepared:
         """The statement in this database's dialect."""
         name = db.engine.dialect.name
         if name not in self._prepared:
-            self._prepared[name] = _Prepared(self._select, db)
+            self._prepared[name] = Prepared(self._select, db)
         return self._prepared[name]
 
     def made(self, found: list[Any], convert: list[tuple[int, Convert]]) -> list[Any]:
@@ -87,69 +81,6 @@ def follow(db: Database, steps: Reads[T]) -> T:
         return result
 
 
-class Lines:
-    """At most LINES connections of one event loop to PostgreSQL, made when needed, kept until `close`."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._free: list[Any] = []
-        self._gate = asyncio.Semaphore(LINES)
-
-    async def follow(self, steps: Reads[T]) -> T:
-        """The result of `steps`, each read awaited."""
-        try:
-            read = next(steps)
-            while True:
-                try:
-                    rows = await self._rows(read)
-                except Exception as error:
-                    read = steps.throw(error)
-                else:
-                    read = steps.send(rows)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-    async def close(self) -> None:
-        """Closes every connection."""
-        while self._free:
-            await self._free.pop().close()
-
-    async def _rows(self, read: Read) -> list[Any]:
-        prepared = read.quick.prepared(self._db)
-        try:
-            async with asyncio.timeout(BUSY_SECONDS), self._gate:
-                found = await self._run(prepared.sql, prepared.bind(read.values))
-        except TimeoutError:
-            raise PoolTimeout(f"no answer within {BUSY_SECONDS} s") from None
-        return read.quick.made(found, prepared.convert)
-
-    async def _run(self, sql: str, given: Any) -> list[Any]:
-        if self._free:
-            # A connection that died while idle says nothing about the database: a fresh one decides.
-            with suppress(Exception):
-                return await self._ask(self._free.pop(), sql, given)
-        return await self._ask(await self._open(), sql, given)
-
-    async def _ask(self, connection: Any, sql: str, given: Any) -> list[Any]:
-        try:
-            cursor = await connection.execute(sql, given)
-            rows: list[Any] = await cursor.fetchall()
-        except BaseException:  # a read that was given up leaves the connection amid an answer
-            connection.pgconn.finish()
-            raise
-        self._free.append(connection)
-        return rows
-
-    async def _open(self) -> Any:
-        import psycopg  # only where there is PostgreSQL
-        from psycopg.types.json import set_json_loads
-
-        connection = await psycopg.AsyncConnection.connect(autocommit=True, **self._db.connect_args)
-        set_json_loads(orjson.loads, connection)
-        return connection
-
-
 def make_row(select: Select[Any]) -> Callable[[Any], Any]:
     """What turns a sequence of values into a row with the select's column names as attributes."""
     names = [str(column.key) for column in select.selected_columns]
@@ -158,14 +89,16 @@ def make_row(select: Select[Any]) -> Callable[[Any], Any]:
     return make
 
 
-class _Prepared:
+class Prepared:
     """The statement in one dialect: its text, how parameters go in and how columns come out."""
 
     def __init__(self, select: Select[Any], db: Database) -> None:
-        dialect = db.engine.dialect
+        dialect: Any = db.engine.dialect
+        if db.is_postgres:  # "$1", as the server itself numbers them
+            dialect = type(dialect)(paramstyle="numeric_dollar")
         compiled: Any = select.compile(dialect=dialect)
         self.sql: str = compiled.string
-        self._order: list[str] | None = compiled.positiontup
+        self._order: list[str] = compiled.positiontup
         self._fixed: dict[str, Any] = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         self._binders: dict[str, Convert] = {
             name: process
@@ -179,11 +112,12 @@ class _Prepared:
             if (process := column.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
 
-    def bind(self, values: Mapping[str, Any]) -> Any:
+    def bind(self, values: Mapping[str, Any]) -> list[Any]:
+        """The parameters in the statement's order, as the driver takes them."""
         given = {**self._fixed, **values}
         for name, process in self._binders.items():
             given[name] = process(given[name])
-        return [given[name] for name in self._order] if self._order is not None else given
+        return [given[name] for name in self._order]
 
 
 class _Connections(local):

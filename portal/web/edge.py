@@ -29,7 +29,8 @@ from starlette.routing import Route
 from portal.app import App
 from portal.brands import host_name
 from portal.db import is_outage
-from portal.quick import Lines, Reads, follow
+from portal.lines import Lines
+from portal.quick import Reads, follow
 from portal.refusal import Refusal
 from portal.tables import Brand
 from portal.web.answers import Blob, Cookie, Data, Go, Result, SignIn, View
