@@ -36,8 +36,10 @@ from carriers.contract import (
 from carriers.download import base64_bytes, format_of
 from carriers.errors import BadCredentials, BadPayload, RateLimited, Refused
 from carriers.http import Http, granted
+from carriers.memory import remembered
 from carriers.reading import (
     SURPRISES,
+    Said,
     as_object,
     each,
     meant,
@@ -45,6 +47,7 @@ from carriers.reading import (
     other_body,
     place_of,
     reading,
+    scan_of,
     some,
     text,
     when,
@@ -606,10 +609,11 @@ def _number(result: Mapping[str, Any], *, required: bool = False) -> str:
 
 
 def _parcel(result: Mapping[str, Any], number: str) -> Parcel:
-    scans = oldest_first((_scan(e) for e in each(result.get("scanEvents"))), newest_first=True)
+    scans = oldest_first([_scan(e) for e in each(result.get("scanEvents"))], newest_first=True)
     latest = some(result.get("latestStatusDetail"))
     reasons = [text(detail.get("reason")) for detail in each(latest.get("ancillaryDetails"))]
-    status, sub_status = _mapped(text(latest.get("code")), latest, next((r for r in reasons if r in REASONS), ""))
+    why = next((reason for reason in reasons if reason in REASONS), "")
+    status, sub_status = _mapped(text(latest.get("code")), _derived(latest), why, latest.get("delayDetail"))
     if status is None:
         status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
     dates = _dates(result)
@@ -626,12 +630,6 @@ def _parcel(result: Mapping[str, Any], number: str) -> Parcel:
 
 
 def _scan(event: Mapping[str, Any]) -> Scan:
-    """One scan event. The code is FedEx's `eventType`; the text is both its description and what went wrong."""
-    code = text(event.get("eventType")) or text(event.get("derivedStatusCode"))
-    status, sub_status = _mapped(code, event, text(event.get("exceptionCode")))
-    words, more = text(event.get("eventDescription")), text(event.get("exceptionDescription"))
-    if more and more != words:
-        words = f"{words}: {more}" if words else more
     location = some(event.get("scanLocation"))
     place = place_of(
         location.get("city"),
@@ -639,34 +637,47 @@ def _scan(event: Mapping[str, Any]) -> Scan:
         location.get("postalCode"),
         location.get("countryCode"),
     )
+    said = _said(
+        event.get("eventType"),
+        _derived(event),
+        event.get("exceptionCode"),
+        event.get("delayDetail"),
+        event.get("eventDescription"),
+        event.get("exceptionDescription"),
+    )
     moment = when(event.get("date"))
     if not moment.local.endswith("T00:00:00"):
         moment = placed(moment, place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=words,
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, said, place)
 
 
-def _mapped(code: str, told: Mapping[str, Any], why: str) -> tuple[Status | None, str | None]:
-    """Status and sub-status of a code, `why` being the code of an exception.
+@remembered(2048)
+def _said(event_type: object, derived: object, why: object, delay: object, words: object, wrong: object) -> Said:
+    """The code is FedEx's `eventType`; the text is both its description and what went wrong."""
+    code = text(event_type) or text(derived)
+    status, sub_status = _mapped(code, derived, text(why), delay)
+    told, more = text(words), text(wrong)
+    if more and more != told:
+        told = f"{told}: {more}" if told else more
+    return Said(code, told, status, sub_status)
+
+
+def _derived(told: Mapping[str, Any]) -> object:
+    """The code of the parcel's state, which scans and the latest status call by two names."""
+    return told.get("derivedStatusCode") or told.get("derivedCode")
+
+
+def _mapped(code: str, derived: object, why: str, delay: object) -> tuple[Status | None, str | None]:
+    """Status and sub-status of a code, `why` being the code of an exception and `delay` FedEx's details of one.
 
     The derived code speaks only where the code itself has several meanings.
     """
     word = CODES.get(code.upper())
     if code in AMBIGUOUS:
-        word = DERIVED.get(text(told.get("derivedStatusCode")) or text(told.get("derivedCode")))
+        word = DERIVED.get(text(derived))
     if code in REASON_CODES:
         word = REASONS.get(why, word)
-    if code in _DELAYS and some(told.get("delayDetail")).get("type") == "WEATHER":
+    if code in _DELAYS and some(delay).get("type") == "WEATHER":
         word = "exception.weather"
     return meant(word)
 
