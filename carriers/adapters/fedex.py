@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -35,6 +34,9 @@ from carriers.contract import (
 )
 from carriers.download import base64_bytes, format_of
 from carriers.errors import BadCredentials, BadPayload, RateLimited, Refused
+from carriers.fedex_soap import NOT_FOUND as SOAP_NOT_FOUND
+from carriers.fedex_soap import results_of
+from carriers.gateway import gateway_errors
 from carriers.http import Http, granted
 from carriers.memory import remembered
 from carriers.reading import (
@@ -52,6 +54,7 @@ from carriers.reading import (
     text,
     when,
 )
+from carriers.reading_xml import as_xml
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status
 from carriers.zones import placed
@@ -151,7 +154,7 @@ UNMAPPED: Final[Mapping[str, str]] = {
 }
 
 UNREADABLE: Final = "unreadable"  # our word for one result of many, not a code of FedEx's
-NOT_FOUND: Final = frozenset({"TRACKING.TRACKINGNUMBER.NOTFOUND", "TRACKING.DATA.NOTFOUND"})
+NOT_FOUND: Final = frozenset({"TRACKING.TRACKINGNUMBER.NOTFOUND", "TRACKING.DATA.NOTFOUND", SOAP_NOT_FOUND})
 _DELAYS = {"DD", "DE", "DY", "SE"}
 POUND_GRAMS: Final = Decimal("453.59237")
 _FORMATS: Final = {"pdf": ("PDF", "PAPER_4X6"), "png": ("PNG", "PAPER_4X6"), "zpl": ("ZPLII", "STOCK_4X6")}
@@ -168,10 +171,6 @@ _OTHER_BODIES: Final[Mapping[str, str]] = {
     "TrackPackagesResponse": "an answer of the public tracking page, not of the Track API",
     "access_token": "a token",
 }
-
-
-_SOAP = re.compile(rb"<([A-Za-z0-9-]+:)?TrackReply\b")
-_RETIRED: Final = "this is XML of FedEx Web Services (SOAP), which FedEx has retired; the Track API answers in JSON"
 
 
 class FedEx:
@@ -238,6 +237,7 @@ class FedEx:
             "FedEx Advanced Integrated Visibility, business rules, validation process, and monitoring of failures, "
             "developer.fedex.com",
             "FedEx mock tracking numbers, which name the exceptions 03, 007, 083 and 099",
+            "FedEx Web Services, Track (SOAP), recorded answers",
         ),
         gaps=(
             "Of the exception codes (DE with 08, 007, A47 ...) only those are read that FedEx's own test numbers or "
@@ -280,8 +280,8 @@ class FedEx:
         return Fetched(reply.status, reply.body)
 
     def parse(self, body: bytes, status: int = 200) -> Answer:
-        if _SOAP.search(body[:4096]):
-            raise BadPayload(_RETIRED)
+        if body[:64].lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+            return _old_answer(body)
         with reading("fedex track"):
             answer = as_object(body)
             found = _results(answer)
@@ -289,6 +289,8 @@ class FedEx:
                 return _joined(found)
             if "errors" in answer:
                 return Answer(errors=tuple(_fault(e, None) for e in each(answer["errors"])))
+            if faults := gateway_errors(answer, status):
+                return Answer(errors=faults)
         raise _refusal(answer)
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
@@ -488,11 +490,11 @@ def _money(minor: int, currency: str) -> dict[str, Any]:
 def _label(shipment: Mapping[str, Any]) -> Label:
     piece = each(shipment["pieceResponses"])[0]
     papers = [*each(piece.get("packageDocuments")), *each(shipment.get("shipmentDocuments"))]
-    label = next(paper for paper in papers if "LABEL" in text(paper.get("contentType")))
+    label = next((paper for paper in papers if "LABEL" in text(paper.get("contentType"))), None)
     invoice = next((p for p in papers if "INVOICE" in text(p.get("contentType"))), {})
     number = text(piece.get("trackingNumber")) or text(shipment.get("masterTrackingNumber"))
-    if not number:
-        raise ValueError("a label without a tracking number")
+    if not number or label is None:
+        raise ValueError("no tracking number or no label")
     body, url = base64_bytes(label.get("encodedLabel")), text(label.get("url"), 4000)
     if not body and not url:
         raise ValueError("neither a label nor its address")
@@ -521,7 +523,16 @@ def _currency(shipment: Mapping[str, Any]) -> str:
 
 
 def _fault(error: Mapping[str, Any], number: str | None) -> Fault:
-    return Fault(number, text(error["code"]), text(error.get("message")))
+    return Fault(number, text(error.get("code")), text(error.get("message")))
+
+
+def _old_answer(body: bytes) -> Answer:
+    """XML of FedEx Web Services, renamed to the words of the Track API."""
+    root = as_xml(body)
+    with reading("fedex track"):
+        found, errors = results_of(root)
+        answer = _joined(found)
+        return replace(answer, errors=(*answer.errors, *(_fault(error, None) for error in errors)))
 
 
 def _results(answer: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]] | None:
@@ -563,7 +574,7 @@ def _joined(found: Iterable[tuple[str, Sequence[Mapping[str, Any]]]]) -> Answer:
 
 
 def _one(number: str, results: Sequence[Mapping[str, Any]]) -> Answer:
-    told = [result for result in results if _tells(result)]
+    told = [r for r in results if _tells(r)] or [r for r in results if not some(r.get("error"))]
     newest = told if len(told) < 2 else [max(told, key=_age)]
     parcels = tuple(_parcel(result, number) for result in newest)
     not_found: list[str] = []

@@ -69,7 +69,6 @@ OTHERS: Final[Mapping[str, str]] = {
     "dpd_meta": "DPD's shipping interface",
     "dpdhl": "the business customer services of DHL Parcel Germany",
     "fedex_web": "FedEx's public tracking page",
-    "fedex_ws": "FedEx Web Services, retired",
     "gls_web": "the public tracking page of GLS",
     "usps_wt": "USPS Web Tools, retired in January 2026",
 }

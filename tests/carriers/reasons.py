@@ -35,6 +35,8 @@ REASONS: Final[Mapping[tuple[str, str, str, str], str]] = {
     ("dpd", "status", "attempt_failed", "out_for_delivery"): "Back at the depot",
     ("easypost", "number", "refused", "*"): "A shipment without postage",
     ("easypost", "status", "info_received", "on_hold"): "A label that waits",
+    ("fedex", "estimate", "none", "*"): "The date of tender",
+    ("fedex", "status", "info_received", "in_transit"): "The state in FedEx Web Services",
     ("la_poste", "estimate", "none", "*"): "The estimated date of a delivered parcel",
     ("la_poste", "status", "in_transit", "out_for_delivery"): "Parcels on their way",
     ("postnl", "number", "*", "*"): "The number",

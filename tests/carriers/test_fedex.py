@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from carriers.adapters.fedex import AMBIGUOUS, CARRIER, CODES, DERIVED
 from carriers.address import Address
 from carriers.auth import MemoryTokens
-from carriers.contract import Answer, Hook, Item, LabelOrder, Parcel, ZoneFrom
+from carriers.contract import Answer, Fault, Hook, Item, LabelOrder, Parcel, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, BadSignature, OutcomeUnknown, RateLimited, Refused
 from carriers.http import Http, open_client, open_http
 from carriers.status import SUB_STATUSES, Status, status_of
@@ -294,10 +294,48 @@ def test_the_reason_of_the_latest_status_is_read_like_that_of_a_scan() -> None:
     assert parcel(latestStatusDetail=latest).sub_status == "attempt_failed.not_home"
 
 
-def test_an_answer_of_the_retired_web_services_is_named() -> None:
-    for reply in (b"<TrackReply>", b'<?xml version="1.0"?>\n<S:Envelope><S:Body><v14:TrackReply xmlns:v14="x">'):
-        with pytest.raises(BadPayload, match="FedEx Web Services"):
-            CARRIER.parse(reply)
+def test_xml_that_is_no_tracking_answer_is_named() -> None:
+    for body, words in (
+        (b"<TrackReply></TrackReply>", "without details"),
+        (b"<S:Envelope xmlns:S='s'><S:Body><v14:ShipReply xmlns:v14='x'/></S:Body></S:Envelope>", "not a TrackReply"),
+        (b"<html><body>Sorry</body></html>", "HTML page"),
+    ):
+        with pytest.raises(BadPayload, match=words):
+            CARRIER.parse(body)
+
+
+def test_a_soap_fault_is_an_error_in_its_words() -> None:
+    fault = b"<Fault><faultcode>Server</faultcode><faultstring>5: Schema</faultstring></Fault>"
+    assert CARRIER.parse(b"<Envelope><Body>" + fault + b"</Body></Envelope>") == Answer(
+        errors=(Fault(None, "Server", "5: Schema"),)
+    )
+
+
+def test_the_oldest_web_services_are_read_too() -> None:
+    """Details directly in the reply, the status in a field of its own."""
+    body = b"""<TrackReply xmlns="http://fedex.com/ws/track/v5"><TrackDetails><TrackingNumber>100000000001</TrackingNumber>
+      <StatusCode>OD</StatusCode><ServiceInfo>FedEx Ground</ServiceInfo>
+      <EstimatedDeliveryTimestamp>2026-11-20T00:00:00</EstimatedDeliveryTimestamp></TrackDetails></TrackReply>"""
+    (told,) = CARRIER.parse(body).parcels
+    assert (told.number, told.sub_status, told.service) == (NUMBER, "out_for_delivery.on_vehicle", "FedEx Ground")
+    assert told.estimated
+    assert told.estimated.start == told.estimated.end == date(2026, 11, 20)
+
+
+def test_a_number_that_is_known_without_news_is_a_parcel_all_the_same() -> None:
+    assert parcel(scanEvents=[], serviceDetail={"description": "FedEx Ground"}).service == "FedEx Ground"
+
+
+def test_an_answer_of_the_gateway_is_an_error() -> None:
+    body = b'{"fault":{"faultstring":"Invalid token","detail":{"errorcode":"oauth.v2.InvalidAccessToken"}}}'
+    assert CARRIER.parse(body).errors == (Fault(None, "oauth.v2.InvalidAccessToken", "Invalid token"),)
+
+
+def test_a_purchase_without_a_label_among_its_papers_is_bad_payload() -> None:
+    paper = {"contentType": "COMMERCIAL_INVOICE", "encodedLabel": "JVBERi0="}
+    piece = {"trackingNumber": NUMBER, "packageDocuments": [paper]}
+    with pytest.raises(BadPayload, match="no label"):
+        CARRIER.parse_label(json.dumps({"output": {"transactionShipments": [{"pieceResponses": [piece]}]}}).encode())
 
 
 def test_a_return_is_known_by_its_authorisation() -> None:
