@@ -574,7 +574,9 @@ def _joined(found: Iterable[tuple[str, Sequence[Mapping[str, Any]]]]) -> Answer:
 
 
 def _one(number: str, results: Sequence[Mapping[str, Any]]) -> Answer:
-    told = [r for r in results if _tells(r)] or [r for r in results if not some(r.get("error"))]
+    told = [result for result in results if _tells(result)]
+    if not told:  # a number that FedEx knows, and no more
+        told = [result for result in results if not some(result.get("error")) and (number or _number(result))]
     newest = told if len(told) < 2 else [max(told, key=_age)]
     parcels = tuple(_parcel(result, number) for result in newest)
     not_found: list[str] = []
