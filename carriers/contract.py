@@ -6,7 +6,7 @@ A capability *is* the methods: there is no flag to drift from the code, and no m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -88,7 +88,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What one answer says about one number. `scans` are sorted oldest first; an answer may hold none."""
+    """What one answer says about one number. `scans` are sorted oldest first; an answer may hold none.
+
+    `number` is empty where a body does not say whose history it is: see Answer.asked_for.
+    """
 
     number: str
     scans: tuple[Scan, ...] = ()
@@ -121,6 +124,16 @@ class Answer:
     def unmapped(self) -> tuple[str, ...]:
         """Codes without a status, each once, in order of appearance."""
         return tuple(dict.fromkeys(s.code for p in self.parcels for s in p.scans if s.status is None))
+
+    def asked_for(self, numbers: Sequence[str]) -> Answer:
+        """The same, where a parcel that the body does not name is the one number that was asked for.
+
+        With several numbers asked for nobody knows whose history it is, and the parcel stays without one.
+        """
+        if len(numbers) != 1 or all(parcel.number for parcel in self.parcels):
+            return self
+        named = (parcel if parcel.number else replace(parcel, number=numbers[0]) for parcel in self.parcels)
+        return replace(self, parcels=tuple(named))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,26 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 import httpx
 
 from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan
-from carriers.errors import BadCredentials, BadPayload, Unavailable
+from carriers.errors import BadCredentials, BadPayload, Unavailable, UnknownNumber
 from carriers.http import Http
 from carriers.reading import (
     UNTIMED,
     When,
     as_object,
+    each,
     local_with_offset,
     meant,
     oldest_first,
     other_body,
     reading,
+    some,
     text,
     when,
 )
@@ -36,11 +38,14 @@ if TYPE_CHECKING:
     from carriers.auth import Tokens
     from carriers.http import Reply
 
-# `status` of a statusInfo, whatever its case. Above the gap: words of the Benelux services, all from one recorded
-# journey but Delivered. Below it: words of the same service in Germany.
-CODES: Final[Mapping[str, str]] = {
+# `status` of a step, whatever its case. Above the gap: the words of the Benelux services, on DPD's own list of events.
+# Below it: words of the same service in Germany and behind the group's tracking page.
+STEPS: Final[Mapping[str, str]] = {
     "PickedUp": "picked_up",
     "BetweenDepots": "in_transit",
+    "Consolidation": "in_transit",
+    "Warehouse": "in_transit",  # kept for the next day, or to be sent elsewhere
+    "Customs": "in_transit.customs_started",
     "Depot": "in_transit.arrived_depot",
     "Courier": "out_for_delivery.on_vehicle",
     "DeliveryFailure": "attempt_failed",
@@ -53,7 +58,28 @@ CODES: Final[Mapping[str, str]] = {
     "AT_SENDING_DEPOT": "in_transit",
     "ON_THE_ROAD": "in_transit",
     "AT_DELIVERY_DEPOT": "in_transit.arrived_depot",
+    "OUT_FOR_DELIVERY": "out_for_delivery.on_vehicle",
 }
+# Types of scans behind the tracking page, two digits. DPD lists those up to 15; the others are of its file format.
+SCANS: Final[Mapping[str, str]] = {
+    "01": "in_transit.arrived_hub",  # Consolidation
+    "02": "in_transit.arrived_depot",  # Inbound: the first scan at the destination depot
+    "03": "out_for_delivery.on_vehicle",
+    "04": "attempt_failed",  # Drivers Return: back at the depot, not delivered
+    "05": "picked_up",  # Pick-Up: the first scan at the sending depot
+    "06": "returning",  # System Return
+    "08": "in_transit",  # Warehouse: kept for the next day
+    "09": "in_transit.arrived_depot",  # Inbound Exception
+    "10": "in_transit.arrived_hub",
+    "12": "in_transit.customs_started",
+    "13": "delivered",
+    "14": "attempt_failed",
+    "15": "picked_up.collected",  # Drivers Pick-Up
+    "17": "in_transit.customs_cleared",
+    "20": "in_transit",  # Loading
+    "23": "available_for_pickup.at_point",
+}
+CODES: Final[Mapping[str, str]] = {**STEPS, **SCANS}
 _FOLDED: Final = {code.casefold(): word for code, word in CODES.items()}
 
 _REASONS_OF_OTHERS: Final = (
@@ -62,11 +88,12 @@ _REASONS_OF_OTHERS: Final = (
     "ACCESS_RESTRICTED", "CUSTOMS_DELAY", "CUSTOMS_HOLD", "CUSTOMS_DOCS", "DUTIES_UNPAID", "WEATHER",
     "NATURAL_DISASTER",
 )  # fmt: skip
-_STATUSES_OF_OTHERS: Final = (
-    "in_transit", "on_hold", "delivery_failed", "delivery_delayed", "out_for_delivery", "ready_for_pickup"
-)  # fmt: skip
+_STATUSES_OF_OTHERS: Final = ("in_transit", "on_hold", "delivery_failed", "delivery_delayed", "ready_for_pickup")
 _NO_WORD_OF_DPD: Final = "A word of another program's list; DPD's tracking service does not send it."
-UNMAPPED: Final[Mapping[str, str]] = dict.fromkeys((*_REASONS_OF_OTHERS, *_STATUSES_OF_OTHERS), _NO_WORD_OF_DPD)
+UNMAPPED: Final[Mapping[str, str]] = {
+    **dict.fromkeys((*_REASONS_OF_OTHERS, *_STATUSES_OF_OTHERS), _NO_WORD_OF_DPD),
+    "18": "Additional information: says that something was noted of the parcel, not what.",
+}
 
 TOKEN_LIFE: Final = timedelta(hours=12)
 _LOGIN: Final = "LoginService/V2_1"
@@ -78,7 +105,6 @@ _ENVELOPE: Final = (
 )
 _REFUSALS: Final = ("DELICOM_ERR_AUTHENTICATION", "LOGIN_")  # how codes begin that mean user, password or token
 
-_ASKED: Final = re.compile(rb"<!-- asked: ([0-9A-Za-z]+) -->\s*\Z")
 _AMERICAN: Final = re.compile(
     r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4}),? ([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))? ?([AP])M", re.IGNORECASE
 )
@@ -94,11 +120,13 @@ _OTHER_ANSWERS: Final[Mapping[str, str]] = {
 _OTHER_BODIES: Final[Mapping[str, str]] = {
     "parcelBarcodes": "the answer of DPD's shipping API to buying a label",
     "label": "the answer of DPD's shipping API to buying a label",
+    "getAuthResponse": "a token",
+    "storeOrdersResponse": "the answer to buying a label",
 }
 
 
 class Dpd:
-    """DPD Netherlands and Belgium. Answers do not name the parcel: `fetch` writes beneath them which was asked for."""
+    """DPD Netherlands and Belgium. Answers of the services do not name the parcel: it is the one that was asked for."""
 
     about = About(
         slug="dpd",
@@ -126,6 +154,9 @@ class Dpd:
         ),
         sources=(
             "XML schemas of DPD: LoginService 2.1, Authentication 2.0, ParcelLifeCycleService 2.0",
+            "https://integrations.dpd.nl/dpd-shipper/dpd-shipper-webservices-rest-api/parcellifecycle-service-rest-api",
+            "https://integrations.dpd.nl/dpd-shipper/other-information/statusdata-via-sftp (scan codes)",
+            "https://viya.me/integrations/dpd-nl-webservices/docs/tracking (steps)",
             "One recorded journey and one recorded error of a Belgian account",
             "Public clients of the services, for their addresses",
         ),
@@ -134,6 +165,7 @@ class Dpd:
             "SHIPMENT, ACCEPTED, AT_SENDING_DEPOT, ON_THE_ROAD and AT_DELIVERY_DEPOT, words of the German service, "
             "are read as clients of it do.",
             "A tracking result without anything that was reached means that the parcel is not known.",
+            "The types of scans after 15: 17, 20 and 23, as programs that read DPD's files have them.",
             "A code that begins with LOGIN_ refuses user, password or token.",
             "A token lives a day; we use it for half of one, and no longer than it is accepted. DPD publishes no "
             "limit; we ask once a second at most.",
@@ -141,8 +173,9 @@ class Dpd:
         gaps=(
             "DPD is not one company with one API: Germany, France and the United Kingdom each have their own, and are "
             "reached through an aggregator.",
-            "DPD's list of statuses is not public. How it answers for an unknown parcel by a fault was never seen: "
-            "such a fault is tried again like an outage.",
+            "How DPD answers for an unknown parcel by a fault was never seen: such a fault is tried again like an "
+            "outage.",
+            "The tracking page is not asked; its answers are only read, by their scans.",
             "Planned windows (predict) and the receiver are not read; there is no expected date.",
             "DPD's tracking push is for Germany and not used. Labels (storeOrders, the group's shipping API) are not "
             "sold here.",
@@ -153,7 +186,7 @@ class Dpd:
         return Login(http, tokens)
 
     def fetch(self, http: Http, numbers: Sequence[str]) -> Fetched:
-        """The answer as it came, and beneath it a comment with the number, because DPD does not repeat it.
+        """Raises UnknownNumber for an answer without anything that was reached: DPD does not repeat the number.
 
         A token that DPD does not accept any more is replaced once.
         """
@@ -169,19 +202,14 @@ class Dpd:
                 raise
             login.drop(token)
             reply = _asked(http, login.token()[0], number)
-        if reply.status != 200:
-            return Fetched(reply.status, reply.body)
-        plain = "".join(c for c in number if c.isascii() and c.isalnum())
-        return Fetched(200, reply.body + f"\n<!-- asked: {plain} -->".encode())
+        if reply.status == 200 and _is_empty(reply.body):
+            raise UnknownNumber("DPD knows of nothing that happened to this parcel")
+        return Fetched(reply.status, reply.body)
 
     def parse(self, body: bytes, status: int = 200) -> Answer:
-        if body.lstrip().startswith(b"{"):
-            with reading("dpd track"):
-                raise other_body(as_object(body), _OTHER_BODIES, "dpd: JSON, where DPD's tracking answers in XML")
-        root = as_xml(body)
+        """The SOAP service, the same service as JSON, or what DPD's tracking page is made of."""
         with reading("dpd track"):
-            found = _ASKED.search(body)
-            return _answer(root, found[1].decode() if found else "")
+            return _of_json(as_object(body)) if body.lstrip().startswith(b"{") else _of_xml(as_xml(body))
 
 
 CARRIER = Dpd()
@@ -287,7 +315,15 @@ def _fault(root: ET.Element) -> Fault | None:
     return Fault(None, code, words)
 
 
-def _answer(root: ET.Element, number: str) -> Answer:
+def _is_empty(body: bytes) -> bool:
+    """Whether a body is understood and says nothing at all."""
+    try:
+        return CARRIER.parse(body) == Answer()
+    except BadPayload:
+        return False
+
+
+def _of_xml(root: ET.Element) -> Answer:
     if fault := _fault(root):
         return Answer(errors=(fault,))
     result = root.find("Body/getTrackingDataResponse/trackingresult")
@@ -296,44 +332,119 @@ def _answer(root: ET.Element, number: str) -> Answer:
             if name := _OTHER_ANSWERS.get(element.tag):
                 raise BadPayload(f"dpd: this is {name}, not tracking data (it is {element.tag})")
         raise BadPayload("dpd: neither a tracking result nor a fault; this is not tracking data of DPD")
-    reached = [
-        info for info in (*children(result, "shipmentInfo"), *children(result, "statusInfo")) if _is_reached(info)
-    ]
-    if not reached:
-        return Answer(not_found=(number,)) if number else Answer()
-    scans = oldest_first(_scan(info) for info in reached)
-    status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
-    return Answer(
-        (
-            Parcel(
-                number=number,
-                scans=scans,
-                status=status,
-                sub_status=sub_status,
-                delivered_at=_delivered_at(scans) if status is Status.DELIVERED else None,
-                service=_lines(result.find("shipmentInfo/serviceDescription")),
-            ),
-        )
+    return _told(some(_plain(result)))
+
+
+def _plain(element: ET.Element) -> Any:
+    """An element in the shape that the same service has as JSON: elements of one name are a list."""
+    if not len(element):
+        return element.text or ""
+    held: dict[str, Any] = {}
+    for child in element:
+        held.setdefault(child.tag, []).append(_plain(child))
+    return {name: values[0] if len(values) == 1 else values for name, values in held.items()}
+
+
+def _of_json(answer: Mapping[str, Any]) -> Answer:
+    if "getTrackingDataResponse" in answer:
+        told = some(answer["getTrackingDataResponse"])
+        return _told(some(told.get("trackingResult") or told.get("trackingresult")))
+    if "parcellifecycleResponse" in answer:
+        return _of_page(some(some(answer["parcellifecycleResponse"]).get("parcelLifeCycleData")))
+    if fault := _json_fault(answer):
+        return Answer(errors=(fault,))
+    raise other_body(answer, _OTHER_BODIES, "dpd: neither a tracking result nor an error; this is not tracking data")
+
+
+def _of_page(data: Mapping[str, Any]) -> Answer:
+    """The page names its parcel and lists its scans; the steps beside them say where it stands."""
+    if not data:
+        return Answer()
+    if not text(some(data["shipmentInfo"]).get("parcelLabelNumber")):
+        raise ValueError("a parcel without parcelLabelNumber")
+    scans = oldest_first(map(_scan, _many(some(data.get("scanInfo")).get("scan"))))
+    return Answer((_parcel(some(data["shipmentInfo"]), _reached(data), scans),))
+
+
+def _json_fault(answer: Mapping[str, Any]) -> Fault | None:
+    """Of the same services as JSON, or of the group's shipping API."""
+    if isinstance(status := answer.get("status"), dict) and "message" in status:
+        return Fault(None, text(status.get("type")) or text(status.get("code")), text(status["message"]))
+    if "errorCode" in answer:
+        return Fault(None, text(answer["errorCode"]), text(answer.get("errorMessage")))
+    return None
+
+
+def _told(result: Mapping[str, Any]) -> Answer:
+    """One parcel by the steps that it has reached. Without any it is not known."""
+    steps = _reached(result)
+    scans = oldest_first(map(_step, steps))
+    return Answer((_parcel(some(result.get("shipmentInfo")), steps, scans),)) if scans else Answer()
+
+
+def _reached(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """DPD lists steps of the future too."""
+    steps = (some(result.get("shipmentInfo")), *_many(result.get("statusInfo")))
+    return [step for step in steps if _is(step, "statusHasBeenReached")]
+
+
+def _parcel(shipment: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], scans: tuple[Scan, ...]) -> Parcel:
+    """Its status is the step that DPD calls the current one, else the newest scan that has one."""
+    now = next((_meant(text(step.get("status"))) for step in steps if _is(step, "isCurrentStatus")), (None, None))
+    if now[0] is None:
+        now = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
+    status, sub_status = now
+    service = _words(some(shipment.get("serviceDescription")).get("content"))
+    return Parcel(
+        number=text(shipment.get("parcelLabelNumber")),
+        scans=scans,
+        status=status,
+        sub_status=sub_status,
+        delivered_at=_delivered_at(scans) if status is Status.DELIVERED else None,
+        service=service or text(shipment.get("productName")),
     )
 
 
-def _is_reached(info: ET.Element) -> bool:
-    """DPD lists steps of the future too."""
-    return child_text(info, "statusHasBeenReached") == "true"
+def _many(value: object) -> Sequence[Mapping[str, Any]]:
+    """One entry is written without a list, none as empty text or null."""
+    return [value] if isinstance(value, dict) else each(value or None)
 
 
-def _scan(info: ET.Element) -> Scan:
-    code = child_text(info, "status")
-    status, sub_status = meant(_FOLDED.get(code.casefold()))
-    place = _place(child_text(info, "location/content"))
-    moment = placed(_when(child_text(info, "date/content")), place)
+def _is(step: Mapping[str, Any], name: str) -> bool:
+    return step.get(name) is True or step.get(name) == "true"
+
+
+def _meant(code: str) -> tuple[Status | None, str | None]:
+    """Types of scans have two digits, which some of DPD's systems write as one."""
+    return meant(_FOLDED.get(code.zfill(2) if code.isdecimal() else code.casefold()))
+
+
+def _step(step: Mapping[str, Any]) -> Scan:
+    place = _place(_words(step.get("location")))
+    words = _words(step.get("description")) or _words(step.get("label"))
+    return _event(text(step.get("status")), words, _words(step.get("date")), place)
+
+
+def _scan(entry: Mapping[str, Any]) -> Scan:
+    data = some(entry.get("scanData"))
+    code = text(some(data.get("scanType")).get("code"))
+    place = _place(_words(data.get("location")))
+    if country := text(data.get("country")):
+        place = replace(place, country=country)
+    words = _words(entry.get("scanDescription"))
+    return _event(code, words, text(entry.get("date")), place)
+
+
+def _event(code: str, words: str, time: str, place: Place) -> Scan:
+    status, sub_status = _meant(code)
+    moment = placed(_when(time), place)
     return Scan(
         at=moment.at,
         local=moment.local,
         offset=moment.offset,
         zone_from=moment.zone_from,
         code=code,
-        text=_lines(info.find("description")) or child_text(info, "label/content"),
+        text=words,
         status=status,
         sub_status=sub_status,
         place=place,
@@ -341,9 +452,13 @@ def _scan(info: ET.Element) -> Scan:
     )
 
 
-def _lines(item: ET.Element | None) -> str:
-    """The lines of a text that DPD has laid out for a page."""
-    return text(" ".join(child_text(line, "content") for line in children(item, "content")))
+def _words(value: object) -> str:
+    """A text that DPD has laid out for a page: the text itself, one that holds it as `content`, or lines of these."""
+    if isinstance(value, dict):
+        return _words(value.get("content"))
+    if isinstance(value, list):
+        return text(" ".join(map(_words, value)))
+    return text(value)
 
 
 def _place(words: str) -> Place:

@@ -90,7 +90,8 @@ def _answer(carrier: Carrier, row: Row[Any]) -> Answer:
         return carrier.parse_hook(row.body)
     if not isinstance(carrier, Reads):
         raise BadPayload("nothing of this carrier can be read")
-    return carrier.parse(row.body, row.http_status)
+    answer = carrier.parse(row.body, row.http_status)
+    return answer.asked_for(row.asked) if row.via == "poll" else answer
 
 
 def _commit(app: App, batch: Sequence[Read], now: datetime) -> None:

@@ -209,7 +209,7 @@ def _tracking(app: App, connection: Connection, carrier: Tracks, http: Http, num
         return Finding("tracking", "open", "over_budget", {"until": f"{until:%Y-%m-%d %H:%M} UTC"})
     try:
         fetched = carrier.fetch(http, [number])
-        return _told(carrier.parse(fetched.body, fetched.status), number)
+        return _told(carrier.parse(fetched.body, fetched.status).asked_for([number]), number)
     except UnknownNumber:
         return Finding("tracking", "ok", "number_unknown", {"number": number})
     except CarrierError as error:

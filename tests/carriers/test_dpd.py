@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from carriers.adapters.dpd import CARRIER, CODES, UNMAPPED
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Fault, Parcel, Scan, ZoneFrom
-from carriers.errors import BadCredentials, BadPayload, Unavailable
+from carriers.errors import BadCredentials, BadPayload, Unavailable, UnknownNumber
 from carriers.http import Http, open_client, open_http
 from carriers.status import Status
 from tests.carriers.fakes.dpd import CREDENTIALS, FakeDpd, answer, envelope_of, fault, info
@@ -45,7 +47,7 @@ def connected(base: str, client: httpx.Client, **changed: str) -> Http:
 
 def poll(http: Http, number: str = NUMBER) -> Answer:
     fetched = CARRIER.fetch(http, [number])
-    return CARRIER.parse(fetched.body, fetched.status)
+    return CARRIER.parse(fetched.body, fetched.status).asked_for([number])
 
 
 def parcel(*infos: str) -> Parcel:
@@ -57,30 +59,28 @@ def scan(status: str = "Depot", date: str = "11/20/2026 7:34:34 AM", place: str 
     return parcel(info(status, date, place)).scans[0]
 
 
-def test_the_number_that_was_asked_for_comes_with_the_answer(http: Http) -> None:
+def test_the_history_is_that_of_the_number_that_was_asked_for(http: Http) -> None:
     (found,) = poll(http).parcels
     assert (found.number, found.status) == (NUMBER, Status.OUT_FOR_DELIVERY)
 
 
-def test_an_answer_without_it_names_no_number() -> None:
-    """DPD's answer alone does not say whose history it is, and none is made up."""
-    assert parcel(info("Courier", "")).number == ""
-
-
-def test_only_what_stands_beneath_the_answer_names_it() -> None:
-    inside = answer(info("Courier", "", words="<!-- asked: 1 -->")) + b"\n<!-- asked: 2 -->"
-    assert CARRIER.parse(inside).parcels[0].number == "2"
-    assert CARRIER.parse(answer(info("Courier", "", words="<!-- asked: 1 -->"))).parcels[0].number == ""
+def test_an_answer_alone_names_no_number() -> None:
+    """DPD's answer does not say whose history it is, and none is made up, nor picked among several."""
+    found = CARRIER.parse(answer(info("Courier", "")))
+    assert found.parcels[0].number == ""
+    assert found.asked_for([NUMBER, "05300000000028"]) == found
+    assert found.asked_for([NUMBER]).parcels[0].number == NUMBER
 
 
 def test_a_result_without_anything_reached_is_an_unknown_number(http: Http) -> None:
-    assert poll(http, "05300000000028").not_found == ("05300000000028",)
+    with pytest.raises(UnknownNumber):
+        poll(http, "05300000000028")
     assert CARRIER.parse(answer(info("Delivered", "", reached="false"))) == Answer()
 
 
 def test_a_number_that_could_break_the_envelope_is_only_text(dpd: FakeDpd, http: Http) -> None:
-    odd = "--></parcelLabelNumber>1"
-    assert poll(http, odd).not_found == ("parcelLabelNumber1",)
+    with pytest.raises(UnknownNumber):
+        poll(http, "--></parcelLabelNumber>1")
     assert b"--&gt;&lt;/parcelLabelNumber&gt;1" in dpd.requests[-1].body
 
 
@@ -198,6 +198,7 @@ def test_the_country_behind_the_town_places_the_time(place: str, city: str, coun
         ("ReturningFromDelivery", Status.ATTEMPT_FAILED),
         ("ParcelShop", Status.AVAILABLE_FOR_PICKUP),
         ("AT_SENDING_DEPOT", Status.IN_TRANSIT),
+        ("Customs", Status.IN_TRANSIT),
         ("Lost", None),
         ("", None),
     ],
@@ -219,7 +220,8 @@ def test_steps_of_the_future_are_no_scans() -> None:
         (envelope_of("<getAuthResponse/>"), "a token"),
         (envelope_of("<something/>"), "not tracking data of DPD"),
         (b'{"label": {}, "shipmentId": "1"}', "shipping API"),
-        (b'{"a": 1}', "answers in XML"),
+        (b'{"getAuthResponse": {}}', "a token"),
+        (b'{"a": 1}', "not tracking data"),
         (b"<html><body/></html>", "HTML"),
         (b'<?xml version="1.0"?><!DOCTYPE lol [<!ENTITY a "b">]><s/>', "document type"),
     ],
@@ -232,6 +234,97 @@ def test_another_body_is_refused_by_its_name(body: bytes, named: str) -> None:
 def test_a_fault_without_detail_keeps_its_own_words() -> None:
     body = envelope_of("<Fault><faultcode>s:Client</faultcode><faultstring>No such service</faultstring></Fault>")
     assert CARRIER.parse(body, 500).errors == (Fault(None, "s:Client", "No such service"),)
+
+
+def laid_out(words: str) -> dict[str, Any]:
+    return {"content": words, "bold": False, "paragraph": False}
+
+
+def test_the_service_as_json_says_what_it_says_as_xml() -> None:
+    steps = [
+        {
+            "status": code,
+            "label": laid_out("Label"),
+            "description": {"content": [laid_out("x")]},
+            "statusHasBeenReached": reached,
+            "isCurrentStatus": code == "ParcelShop",
+            "location": laid_out("Mechelen (BE)"),
+            "date": laid_out("11/20/2026 7:34:34 AM"),
+        }
+        for code, reached in (("Courier", True), ("ParcelShop", True), ("Delivered", False))
+    ]
+    shipment = {"receiver": None, "serviceDescription": {"label": laid_out("Service"), "content": [laid_out("HOME")]}}
+    body = {"getTrackingDataResponse": {"trackingResult": {"shipmentInfo": shipment, "statusInfo": steps}}}
+    (found,) = CARRIER.parse(json.dumps(body).encode()).parcels
+    asked = "11/20/2026 7:34:34 AM"
+    assert found.scans == parcel(info("Courier", asked), info("ParcelShop", asked)).scans
+    assert (found.number, found.service, found.status) == ("", "HOME", Status.AVAILABLE_FOR_PICKUP)
+
+
+def scanned(code: str, at: str = "2026-11-20T14:31:00", **data: Any) -> dict[str, Any]:
+    scan = {"scanType": {"code": code, "name": "x"}, "location": "Utrecht (NL)", **data}
+    return {"date": at, "scanData": scan, "scanDescription": {"content": ["One line.", "And another."]}}
+
+
+def of_the_page(*scans: dict[str, Any], steps: Sequence[dict[str, Any]] = ()) -> Answer:
+    data = {
+        "shipmentInfo": {"parcelLabelNumber": NUMBER, "productName": "DPD CLASSIC"},
+        "statusInfo": list(steps),
+        "scanInfo": {"scan": list(scans)},
+    }
+    return CARRIER.parse(json.dumps({"parcellifecycleResponse": {"parcelLifeCycleData": data}}).encode())
+
+
+def test_an_answer_of_the_tracking_page_names_its_parcel_and_every_scan() -> None:
+    current = {"status": "DELIVERED", "statusHasBeenReached": True, "isCurrentStatus": True}
+    (found,) = of_the_page(scanned("03"), scanned("13", "2026-11-20T15:00:00"), steps=[current]).parcels
+    assert (found.number, found.status, found.service) == (NUMBER, Status.DELIVERED, "DPD CLASSIC")
+    assert found.delivered_at == datetime(2026, 11, 20, 14, tzinfo=UTC)
+    assert [(s.code, s.text, s.place.city) for s in found.scans] == [
+        ("03", "One line. And another.", "Utrecht"),
+        ("13", "One line. And another.", "Utrecht"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("1", Status.IN_TRANSIT), ("06", Status.RETURNING), ("18", None), ("99", None), ("", None)],
+)
+def test_the_type_of_a_scan_decides(code: str, status: Status | None) -> None:
+    (found,) = of_the_page(scanned(code)).parcels
+    assert (found.status, found.scans[0].code, found.scans[0].status) == (status, code, status)
+
+
+def test_the_country_of_a_scan_comes_before_the_one_behind_the_town() -> None:
+    (found,) = of_the_page(scanned("02", country="DE", location="Aachen")).parcels
+    assert (found.scans[0].place.country, found.scans[0].offset) == ("DE", "+01:00")
+
+
+def test_an_answer_of_the_page_without_a_parcel_says_nothing() -> None:
+    nothings: list[Any] = [None, {}, ""]
+    for nothing in nothings:
+        body = json.dumps({"parcellifecycleResponse": {"parcelLifeCycleData": nothing}}).encode()
+        assert CARRIER.parse(body) == Answer()
+
+
+def test_a_parcel_that_was_only_announced_has_a_status_and_no_scan() -> None:
+    step = {"status": "SHIPMENT", "statusHasBeenReached": True, "isCurrentStatus": True}
+    (found,) = of_the_page(steps=[step]).parcels
+    assert (found.status, found.scans) == (Status.INFO_RECEIVED, ())
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (
+            {"status": {"type": "LOGIN_8", "code": -1, "message": "The token is invalid."}},
+            Fault(None, "LOGIN_8", "The token is invalid."),
+        ),
+        ({"errorCode": "E1", "errorMessage": "No.", "errorOrigin": "x"}, Fault(None, "E1", "No.")),
+    ],
+)
+def test_an_error_in_json_keeps_its_code_and_words(body: dict[str, Any], fault: Fault) -> None:
+    assert CARRIER.parse(json.dumps(body).encode(), 400).errors == (fault,)
 
 
 def test_mapped_and_unmapped_words_are_apart() -> None:

@@ -17,9 +17,12 @@ from structlog.testing import capture_logs
 
 from portal.app import App
 from portal.claim import MAX_TRIES, claim
+from portal.connections import create_connection
 from portal.db import insert_once
 from portal.tables import Connection, Inbox, Order, Outbox, ReturnCase, Scan, Shipment, UnmappedCode
 from portal.tracking.ingest import NOBODY, ingest
+from tests.carriers.fakes.dpd import answer as parcel_answer
+from tests.carriers.fakes.dpd import info
 from tests.conftest import Clock
 from tests.portal.tracking.northpost import answer, connect, event, journey
 from tests.world import World
@@ -27,9 +30,11 @@ from tests.world import World
 NUMBER = "NP447109260GB"
 
 
-def keep(app: App, connection: Connection, body: bytes, *, via: str = "hook", status: int = 200) -> None:
+def keep(
+    app: App, connection: Connection, body: bytes, *, via: str = "hook", status: int = 200, asked: Sequence[str] = ()
+) -> None:
     """An inbox row, as the writer and the poller leave it."""
-    values = {
+    values: dict[str, Any] = {
         "connection_id": connection.id,
         "carrier": connection.carrier,
         "via": via,
@@ -37,7 +42,7 @@ def keep(app: App, connection: Connection, body: bytes, *, via: str = "hook", st
         "http_status": status,
         "headers": {},
         "body": body,
-        "asked": [],
+        "asked": list(asked),
         "received_at": app.now(),
         "next_at": app.now(),
         "tries": 0,
@@ -167,6 +172,25 @@ def test_an_aggregator_speaks_for_the_parcels_that_are_followed_through_it(
     keep(app, world.connection, body([event("COL", clock.now)]))
     drain(app)
     assert shipment(app).status == "picked_up"
+
+
+def test_a_history_that_names_no_parcel_is_that_of_the_one_number_asked_for(
+    app: App, world: World, clock: Clock
+) -> None:
+    with app.db.transaction() as tx:
+        mine = tx.exec(select(Shipment).where(Shipment.number_key == NUMBER)).one()
+        mine.carrier, mine.number, mine.number_key = "dpd", "05300000000017", "05300000000017"
+        fields = {"delis_id": "juniper", "password": "p"}
+        account = create_connection(
+            tx, app.keys, carrier="dpd", name="DPD", brand_id=None, fields=fields, now=app.now()
+        )
+    history = parcel_answer(info("Courier", f"{clock.now:%d-%m-%Y %H:%M:%S}"))
+    keep(app, account, history, via="poll", asked=["05300000000017", "05300000000028"])
+    drain(app)
+    assert shipment(app, "05300000000017").status != "out_for_delivery"
+    keep(app, account, history + b" ", via="poll", asked=["05300000000017"])
+    drain(app)
+    assert shipment(app, "05300000000017").status == "out_for_delivery"
 
 
 def test_what_is_signed_but_not_understood_is_kept_and_listed(app: App, world: World, clock: Clock) -> None:
