@@ -11,6 +11,7 @@ from portal.audit import Actor
 from portal.refusal import Refusal
 from portal.tables import Audit, Brand, Order, ReturnCase
 from portal.web.answers import Go, View
+from portal.web.console.fields import form_text
 from portal.web.console.frame import frame
 from portal.web.console.opinions import opinions_of
 from portal.web.console.said import after
@@ -64,13 +65,14 @@ def brand_of(ask: Ask, order: Order) -> Brand:
     return ask.app.brands.get(order.brand_id)
 
 
-def on_case(ask: Ask, move: str, status: str, act: Callable[[Desk], dict[str, Any]]) -> Go | View:
-    """Runs one verb on the return in the path, if it still stands where the form saw it.
+def on_case(ask: Ask, move: str, act: Callable[[Desk], dict[str, Any]]) -> Go | View:
+    """Runs one verb on the return in the path, if it still stands where the form saw it: that is its field `status`.
 
     `act` returns facts for the message. Its Refusal undoes what it did and becomes a page with a way back.
     """
     order = order_of(ask, lock=True)
     case = case_of(ask, order)
+    status = form_text(ask, "status", 40)
     desk = Desk(ask, brand_of(ask, order), order, case, actor(ask.who))
     if case.status != status and (status, case.status) != _LABEL_MADE:
         return _stale(desk, move)

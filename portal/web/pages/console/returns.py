@@ -1,5 +1,6 @@
 """Returns from the workspace: on the shopper's behalf, and every decision about one."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlmodel import col, select
@@ -58,45 +59,25 @@ def start_return(ask: Ask) -> View | Go:
 @page("POST", "/console/orders/{order}/returns/{case}/approve", who=acting_agent)
 def approve_return(ask: Ask) -> View | Go:
     """Yes; the label follows by itself."""
-
-    def act(desk: Desk) -> dict[str, Any]:
-        approve.approve(ask.tx, desk.brand, desk.case, desk.by, ask.now)
-        return {}
-
-    return on_case(ask, "approve", form_text(ask, "status", 40), act)
+    return _move(ask, "approve", approve.approve)
 
 
 @page("POST", "/console/orders/{order}/returns/{case}/reject", who=acting_agent)
 def reject_return(ask: Ask) -> View | Go:
     """No, with the reason that the shopper is told."""
-
-    def act(desk: Desk) -> dict[str, Any]:
-        approve.reject(ask.tx, desk.brand, desk.case, form_text(ask, "reason", MAX_REASON), desk.by, ask.now)
-        return {}
-
-    return on_case(ask, "reject", form_text(ask, "status", 40), act)
+    return _move(ask, "reject", approve.reject, form_text(ask, "reason", MAX_REASON))
 
 
 @page("POST", "/console/orders/{order}/returns/{case}/cancel", who=acting_agent)
 def cancel_return(ask: Ask) -> View | Go:
     """Called off before the first scan."""
-
-    def act(desk: Desk) -> dict[str, Any]:
-        approve.cancel(ask.tx, desk.brand, desk.case, desk.by, ask.now)
-        return {}
-
-    return on_case(ask, "cancel", form_text(ask, "status", 40), act)
+    return _move(ask, "cancel", approve.cancel)
 
 
 @page("POST", "/console/orders/{order}/returns/{case}/receive", who=acting_agent)
 def receive_return(ask: Ask) -> View | Go:
     """Everything is back."""
-
-    def act(desk: Desk) -> dict[str, Any]:
-        receive.receive(ask.tx, desk.brand, desk.case, desk.by, ask.now)
-        return {}
-
-    return on_case(ask, "receive", form_text(ask, "status", 40), act)
+    return _move(ask, "receive", receive.receive)
 
 
 @page("POST", "/console/orders/{order}/returns/{case}/refund", who=acting_agent)
@@ -108,15 +89,20 @@ def refund_return(ask: Ask) -> View | Go:
         row = settle.refund(ask.tx, desk.brand, desk.case, desk.by, ask.now, amount_minor=amount)
         return {"amount": show_for(ask, desk.brand).money(row.amount_minor, row.currency)}
 
-    return on_case(ask, "refund", form_text(ask, "status", 40), act)
+    return on_case(ask, "refund", act)
 
 
 @page("POST", "/console/orders/{order}/returns/{case}/exchange", who=acting_agent)
 def exchange_return(ask: Ask) -> View | Go:
     """Releases the other variant."""
+    return _move(ask, "exchange", settle.settle_exchange, form_text(ask, "sku", 200))
+
+
+def _move(ask: Ask, move: str, verb: Callable[..., object], *more: str) -> View | Go:
+    """A verb of portal.returning that tells nothing back; `more` is what it takes before who does it, and when."""
 
     def act(desk: Desk) -> dict[str, Any]:
-        settle.settle_exchange(ask.tx, desk.brand, desk.case, form_text(ask, "sku", 200), desk.by, ask.now)
+        verb(ask.tx, desk.brand, desk.case, *more, desk.by, ask.now)
         return {}
 
-    return on_case(ask, "exchange", form_text(ask, "status", 40), act)
+    return on_case(ask, move, act)
