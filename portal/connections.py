@@ -45,8 +45,8 @@ _EXPERT: Final = (
         "Only where your contract says another figure than the one this program keeps to.",
         required=False,
     ),
-    Field("calls_per_hour", "Calls an hour", "As above.", required=False),
-    Field("calls_per_day", "Calls a day", "As above.", required=False),
+    Field("calls_per_hour", "Calls an hour", "The same for an hour.", required=False),
+    Field("calls_per_day", "Calls a day", "The same for a day.", required=False),
     Field(
         "hook_rate",
         "Webhooks a second",

@@ -9,10 +9,11 @@ from typing import Any, Final, Literal
 
 import httpx
 import structlog
+from sqlalchemy import and_, true
 from sqlmodel import Session, col, delete, select, update
 
 from carriers.auth import MemoryTokens
-from carriers.contract import Answer, Authorises, Carrier, Hooked, Labels, ReadsFiles, Tracks
+from carriers.contract import Answer, Authorises, Carrier, Hooked, Labels, ReadsFiles, Subscribes, Tracks
 from carriers.errors import BadCredentials, BadPayload, CarrierError, RateLimited, Unavailable, UnknownNumber
 from carriers.http import Http, Renews
 from carriers.registry import all_carriers
@@ -64,7 +65,7 @@ WORDS: Final[Mapping[str, str]] = {
     "tracked": "The carrier answers. It knows %(number)s, with %(scans)s scans.",
     "number_unknown": "The carrier answers. It does not know %(number)s.",
     "nothing_said": "The carrier answers, but says nothing about %(number)s.",
-    "no_number": "Not tried, because there is no parcel yet. Give a tracking number to try it.",
+    "no_number": "Not tried, because no parcel of yours travels with it yet. Give a tracking number to try it.",
     "over_budget": "Not tried: the calls that the carrier allows are used up until %(until)s.",
     "folder_usable": "The folder can be read and written. Files that wait in it: %(count)s.",
     "folder_unusable": "The folder cannot be used: %(text)s.",
@@ -76,7 +77,9 @@ WORDS: Final[Mapping[str, str]] = {
     "pushed_some_refused": "The last delivery that the secret verified came on %(on)s. Refused so far: %(count)s.",
     "hooks_refused": "None of %(count)s deliveries could be verified. The secret here is not the carrier's.",
     "hook_secret_missing": "No secret is filled in, so no delivery can be verified. Polls do all the work.",
+    "hook_secret_to_come": "No secret yet. One is made here, and told to the carrier with every subscription.",
     "hook_not_https": "Carriers deliver to https addresses only, and this is none: %(address)s",
+    "no_push_asked_for": "No delivery came yet. The carrier is asked for them parcel by parcel, or once for all.",
     "no_push_yet": "No delivery came yet. The carrier has to be given the webhook address.",
 }
 
@@ -255,11 +258,16 @@ def _told(answer: Answer, number: str) -> Finding:
 
 
 def _own_number(app: App, connection: Connection) -> str:
-    """The parcel of this connection that was scanned last, or else the newest."""
-    query = select(Shipment.number).where(Shipment.connection_id == connection.id)
+    """The parcel of this connection that was scanned last, or else the newest; or else one that it could follow."""
     newest = col(Shipment.last_scan_at).is_(None), col(Shipment.last_scan_at).desc(), col(Shipment.id).desc()
+    same_carrier = col(Shipment.carrier) == connection.carrier
+    same_brand = true() if connection.brand_id is None else col(Shipment.brand_id) == connection.brand_id
     with app.db.reading() as tx:
-        return tx.exec(query.order_by(*newest).limit(1)).first() or ""
+        for mine in (col(Shipment.connection_id) == connection.id, and_(same_carrier, same_brand)):
+            number = tx.exec(select(Shipment.number).where(mine).order_by(*newest).limit(1)).first()
+            if number:
+                return number
+    return ""
 
 
 def _trouble(part: str, error: CarrierError) -> Finding:
@@ -318,7 +326,8 @@ def _labels(app: App, connection: Connection) -> Finding:
 def _push(app: App, connection: Connection, carrier: Carrier) -> Finding:
     asks_secret = any(field.name == HOOK_SECRET for field in carrier.about.fields)
     count = connection.rejected_hooks
-    if asks_secret and not _has_hook_secret(app, connection):
+    has_secret = not asks_secret or _has_hook_secret(app, connection)
+    if not has_secret and not carrier.about.own_hook_secret:
         return Finding("push", "open", "hook_secret_missing")
     if connection.last_push_at:
         on: dict[str, str | int] = {"on": connection.last_push_at.date().isoformat()}
@@ -329,6 +338,10 @@ def _push(app: App, connection: Connection, carrier: Carrier) -> Finding:
     address = hook_addresses(app, connection)[0]
     if not address.startswith("https://"):
         return Finding("push", "open", "hook_not_https", {"address": address})
+    if not has_secret:
+        return Finding("push", "open", "hook_secret_to_come")
+    if isinstance(carrier, Subscribes):
+        return Finding("push", "open", "no_push_asked_for")
     return Finding("push", "open", "no_push_yet")
 
 

@@ -6,17 +6,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, false, func
 from sqlmodel import col, select
 
-from carriers.contract import Carrier, Field, Hooked, Labels, ReadsFiles, Tracks
+from carriers.contract import Carrier, Field, Hooked, Labels, ReadsFiles, Subscribes, Tracks
 from carriers.registry import all_carriers
 from carriers.status import FINAL
 from portal.connections import ENVIRONMENTS, expert_fields_of, fields_of, hook_addresses, leaving
 from portal.refusal import Refusal
 from portal.tables import Connection, ConnectionTrial, Shipment
 from portal.tracking.trial import PARTS, WORDS
+from portal.tracking.usage import Usage, usage
 from portal.web.console.fields import form_text
 from portal.web.console.queue import carrier_name, visible
 from portal.web.console.scope import brands_of, public_id, seen_by, sees_every_brand
-from portal.web.console.show import Phrase, phrase, show_for
+from portal.web.console.show import Phrase, Show, phrase, show_for
 from portal.web.console.words import FAULTS
 from portal.web.edge import Ask
 
@@ -26,6 +27,13 @@ EVERY_BRAND = "every"
 
 _STATES = {"ok": ("Works", "ok", "check"), "bad_credentials": ("Credentials refused", "bad", "alert")}
 _MARKS = {"ok": ("Works", "ok", "check"), "bad": ("Does not work", "bad", "alert"), "open": ("Not known", "", "info")}
+_SUBSCRIPTIONS = {
+    "wanted": "to be asked for",
+    "waiting": "waiting for the carrier",
+    "active": "active",
+    "refused": "refused",
+    "ending": "being ended",
+}
 _ABILITIES: tuple[tuple[str, str, Callable[[Carrier], bool]], ...] = (
     ("tracking", "Tracking", lambda carrier: isinstance(carrier, Tracks)),
     ("files", "Files", lambda carrier: isinstance(carrier, ReadsFiles)),
@@ -144,10 +152,13 @@ def form(
 def connection_view(ask: Ask, row: Connection) -> dict[str, Any]:
     """One connection: its state, where its webhooks go, the last test, and what it does for whom."""
     carrier = all_carriers()[row.carrier]
+    (used,) = usage(ask.tx, ask.now, [col(Connection.id) == row.id])
     return {
         "row": _line(ask, row),
         "trial": _trial(ask, row),
         "addresses": hook_addresses(ask.app, row) if isinstance(carrier, Hooked) else [],
+        "is_told": isinstance(carrier, Subscribes),
+        **subscriptions_of(show_for(ask, None), used),
         "can": [words for _, words, has in _ABILITIES if has(carrier)],
         "zone": show_for(ask, None).zone_name,
     }
@@ -179,8 +190,9 @@ def _line(ask: Ask, row: Connection) -> dict[str, Any]:
         "carrier": carrier_name(row.carrier),
         "name": row.name,
         "brand": brands.get(row.brand_id, ""),
-        "state": state_of(row, paused),
+        "state": state_of(ask, row, paused),
         "is_on": row.state != "disabled",
+        "is_refused": row.state == "bad_credentials",
         "text": row.state_text,
         "paused": show.moment(row.paused_until) if paused else None,
         "push": show.moment(row.last_push_at),
@@ -192,14 +204,30 @@ def _line(ask: Ask, row: Connection) -> dict[str, Any]:
     }
 
 
-def state_of(row: Connection, paused: bool) -> dict[str, str]:
-    """The chip of a connection's state."""
+def state_of(ask: Ask, row: Connection, paused: bool) -> dict[str, str]:
+    """The chip of a connection's state: nothing is said to work of which nothing was ever heard."""
     words, tone, icon = _STATES.get(row.state, ("Switched off", "", "info"))
     if row.state == "ok" and paused:
         words, tone, icon = "Paused by the carrier", "warn", "clock"
     elif row.state == "ok" and row.failures:
         words, tone, icon = "Failing", "warn", "alert"
+    elif row.state == "ok" and not _was_heard(ask, row):
+        words, tone, icon = "Not used yet", "", "clock"
     return {"words": words, "tone": tone, "icon": icon}
+
+
+def subscriptions_of(show: Show, used: Usage) -> dict[str, Any]:
+    """What is subscribed through a connection, by state, and when it is asked for anew."""
+    states = [{"words": _SUBSCRIPTIONS.get(state, state), "count": n} for state, n in used.subscriptions.items()]
+    return {"subscriptions": states, "renews": show.moment(used.renews_at)}
+
+
+def _was_heard(ask: Ask, row: Connection) -> bool:
+    """By poll, webhook, or in the last test."""
+    if row.last_poll_at or row.last_push_at:
+        return True
+    tried = ask.tx.exec(select(ConnectionTrial.findings).where(ConnectionTrial.connection_id == row.id)).all()
+    return any(found["mark"] == "ok" and found["part"] != "fields" for findings in tried for found in findings)
 
 
 def _field(ask: Ask, field: Field, value: str, fault: str, row: Connection | None) -> dict[str, Any]:

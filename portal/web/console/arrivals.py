@@ -14,6 +14,7 @@ from portal.keys import CannotDecrypt
 from portal.refusal import Refusal
 from portal.tables import Connection, Inbox
 from portal.tracking.ingest import read_row
+from portal.tracking.timeline import BY_HAND
 from portal.web.console.queue import Query, carrier_name, is_not_understood, own
 from portal.web.console.seal import row_of, row_ref
 from portal.web.console.show import Phrase, show_for
@@ -126,7 +127,8 @@ def _read_today(row: Inbox) -> dict[str, Any] | None:
         return None
     read = read_row(cast("Row[Any]", row))  # it reads columns, which a row of either kind has
     if read.answer is None:
-        return {"understood": False, "words": Phrase("%(fault)s", {"fault": read.fault})}
+        same = read.fault == row.error
+        return {"understood": False, "is_same": same, "words": Phrase("%(fault)s", {"fault": read.fault})}
     answer = read.answer
     counts = {"parcels": len(answer.parcels), "scans": sum(len(parcel.scans) for parcel in answer.parcels)}
     return {"understood": True, "words": Phrase("%(parcels)s parcels, %(scans)s scans", counts)}
@@ -213,7 +215,7 @@ def _row(ask: Ask, found: Found) -> dict[str, Any]:
     return {
         "carrier": carrier_name(row.carrier),
         "connection": found.connection.name,
-        "via": "webhook" if row.via == "hook" else "poll",
+        "via": "an agent" if row.carrier == BY_HAND else "webhook" if row.via == "hook" else "poll",
         "state": {"words": state, "tone": tone},
         "error": row.error,
         "discarded": row.discarded or "",

@@ -81,14 +81,12 @@ def queue(ask: Ask, only: str) -> dict[str, Any]:
 def rail_counts(ask: Ask) -> dict[str, int]:
     """The figures beside the rail's entries; no figure means nothing to do there."""
     parcels, cases = _parcels(ask), _cases(ask, State.REQUESTED, *TO_SETTLE)
-    dead = _count(ask, _dead_messages(ask)), _count(ask, _dead_inbox(ask))
-    codes = _count(ask, _open_codes())
-    needs = (_count(ask, parcels), _count(ask, cases), _count(ask, _cases_arrived(ask)), _count(ask, _dead_labels(ask)))
+    needs = _count(ask, parcels), _count(ask, cases), _count(ask, _cases_arrived(ask))
     return {
-        "queue": sum(needs) + sum(dead) + codes,
-        "messages": dead[0],
-        "inbox": dead[1],
-        "codes": codes,
+        "queue": sum(needs) + _count_trouble(ask),
+        "messages": _count(ask, _dead_messages(ask)),
+        "inbox": _count(ask, _dead_inbox(ask)),
+        "codes": _count(ask, _open_codes()),
         "connections": _count(ask, select(Connection).where(visible(ask), in_trouble())),
     }
 
@@ -150,6 +148,13 @@ def _dead_inbox(ask: Ask) -> Query:
     return mine.where(own(ask), is_not_understood())
 
 
+def _dead_reasons(ask: Ask) -> Query:
+    """Carrier, error, how often and since when: a carrier that changed its format is one thing to do, not thousands."""
+    columns: list[Any] = [col(Inbox.carrier), col(Inbox.error), func.count(), func.min(col(Inbox.dead_at))]
+    gathered = _dead_inbox(ask).with_only_columns(*columns, maintain_column_froms=True)
+    return gathered.group_by(col(Inbox.connection_id), col(Inbox.carrier), col(Inbox.error)).order_by(columns[3])
+
+
 def is_not_understood() -> ColumnElement[bool]:
     """Raw data that was given up and that nobody laid aside."""
     return and_(col(Inbox.dead_at).is_not(None), col(Inbox.discarded).is_(None))
@@ -170,8 +175,9 @@ def _dead_labels(ask: Ask) -> Query:
 
 
 def _count_trouble(ask: Ask) -> int:
-    rows = (_dead_messages(ask), _dead_inbox(ask), _dead_labels(ask), _open_codes())
-    return sum(_count(ask, query) for query in rows)
+    rows = _dead_messages(ask), _dead_labels(ask), _open_codes()
+    reasons = select(func.count()).select_from(_dead_reasons(ask).order_by(None).subquery())
+    return sum(_count(ask, query) for query in rows) + int(ask.tx.exec(reasons).one())
 
 
 def _everything(ask: Ask) -> list[Row]:
@@ -282,13 +288,12 @@ def _case_reason(case: ReturnCase, value: str) -> Phrase:
 def _trouble_rows(ask: Ask) -> list[Row]:
     rows = [_message_row(ask, row, order) for row, order in ask.tx.exec(_dead_messages(ask).limit(SHOWN)).all()]
     rows += [_label_row(ask, *found) for found in ask.tx.exec(_dead_labels(ask).limit(SHOWN)).all()]
-    inbox = ask.tx.exec(_dead_inbox(ask).limit(SHOWN)).all()
-    rows += [
-        _system_row(ask, row.dead_at, "Not understood", "/console/inbox", row.carrier, row.error) for row, _ in inbox
-    ]
+    for carrier, error, count, since in ask.tx.connection().execute(_dead_reasons(ask).limit(SHOWN)).all():
+        reason = Phrase("%(text)s, %(count)s times" if count > 1 else "%(text)s", {"text": error, "count": count})
+        rows.append(_system_row(ask, since, "Not understood", "/console/inbox", carrier, reason))
     for code in ask.tx.exec(_open_codes().limit(SHOWN)).all():
-        text = f"{code.code}: {code.text}" if code.text else code.code
-        rows.append(_system_row(ask, code.first_seen_at, "Unknown code", "/console/codes", code.carrier, text))
+        reason = Phrase("%(text)s", {"text": f"{code.code}: {code.text}" if code.text else code.code})
+        rows.append(_system_row(ask, code.first_seen_at, "Unknown code", "/console/codes", code.carrier, reason))
     return rows
 
 
@@ -309,7 +314,7 @@ def _label_row(ask: Ask, label: Label, case: ReturnCase, order: Order) -> Row:
     return Row(0, since, _view(ask, show, order, chip, reason, "Us", since, f"#{case.rma}"))
 
 
-def _system_row(ask: Ask, since: datetime | None, words: str, path: str, carrier: str, text: str) -> Row:
+def _system_row(ask: Ask, since: datetime | None, words: str, path: str, carrier: str, reason: Phrase) -> Row:
     show = show_for(ask, None)
     began = since or ask.now
     view = {
@@ -317,7 +322,7 @@ def _system_row(ask: Ask, since: datetime | None, words: str, path: str, carrier
         "who": "",
         "path": path,
         "chip": {"words": words, "tone": "", "icon": "info"},
-        "reason": Phrase("%(text)s", {"text": text}),
+        "reason": reason,
         "waits_on": "Operator",
         "value": "",
         "age": show.ago(began),

@@ -46,8 +46,9 @@ class Show:
 
     @property
     def zone_name(self) -> str:
-        """For people: "Europe/London (GMT)"."""
-        return f"{self.zone.key} ({self.now.astimezone(self.zone).tzname()})"
+        """For people: "Europe/London (GMT)", but "UTC"."""
+        short = self.now.astimezone(self.zone).tzname()
+        return self.zone.key if short == self.zone.key else f"{self.zone.key} ({short})"
 
     @property
     def today(self) -> date:

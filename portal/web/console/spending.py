@@ -4,26 +4,19 @@ from typing import Any
 
 from portal.tables import Connection
 from portal.tracking.usage import Spent, Usage, usage
-from portal.web.console.accounts import state_of
+from portal.web.console.accounts import state_of, subscriptions_of
 from portal.web.console.queue import carrier_name, visible
 from portal.web.console.scope import sees_every_brand
 from portal.web.console.show import Phrase, Show, show_for
 from portal.web.edge import Ask
 
-_PERIODS = {60: "this minute", 3600: "this hour", 86400: "today (UTC)"}
+_PERIODS = {60: "This minute", 3600: "This hour", 86400: "Today (UTC)"}
 _PURPOSES = {
     "polls": "for parcels",
     "tokens": "for access",
     "subscriptions": "for webhooks",
     "labels": "for labels",
     "others": "for other things",
-}
-_SUBSCRIPTIONS = {
-    "wanted": "to be asked for",
-    "waiting": "waiting for the carrier",
-    "active": "active",
-    "refused": "refused",
-    "ending": "being ended",
 }
 
 
@@ -42,7 +35,7 @@ def _row(ask: Ask, show: Show, row: Usage, brands: dict[int | None, str]) -> dic
         "carrier": carrier_name(account.carrier),
         "brand": brands.get(account.brand_id, ""),
         "path": f"/console/connections/{account.public_id}" if _may_change(ask, account) else "",
-        "state": state_of(account, row.paused_until is not None),
+        "state": state_of(ask, account, row.paused_until is not None),
         "text": account.state_text,
         "way": _way(show, row),
         "spent": [_spent(spent) for spent in row.spent],
@@ -55,10 +48,7 @@ def _row(ask: Ask, show: Show, row: Usage, brands: dict[int | None, str]) -> dic
         "push": show.moment(account.last_push_at),
         "poll": show.moment(account.last_poll_at),
         "rejected": account.rejected_hooks,
-        "subscriptions": [
-            {"words": _SUBSCRIPTIONS.get(state, state), "count": count} for state, count in row.subscriptions.items()
-        ],
-        "renews": show.moment(row.renews_at),
+        **subscriptions_of(show, row),
     }
 
 
@@ -87,14 +77,24 @@ def _way(show: Show, row: Usage) -> Phrase | None:
     return None
 
 
+def _scarcity(spent: Spent) -> dict[str, str] | None:
+    """A chip for what is spent, or nearly: a tenth is left, or one call."""
+    if spent.limit is None or spent.left is None or not spent.calls or spent.left > max(1, spent.limit // 10):
+        return None
+    if spent.left:
+        return {"words": "Nearly spent", "tone": "warn", "icon": "alert"}
+    return {"words": "Spent", "tone": "bad", "icon": "alert"}
+
+
 def _spent(spent: Spent) -> dict[str, Any]:
     seconds = {"seconds": spent.seconds}
     name = _PERIODS.get(spent.seconds)
     return {
-        "period": Phrase(name, {}) if name else Phrase("in %(seconds)s seconds", seconds),
+        "period": Phrase(name, {}) if name else Phrase("In %(seconds)s seconds", seconds),
         "calls": spent.calls,
         "limit": spent.limit,
         "left": spent.left,
+        "scarce": _scarcity(spent),
         "by": [{"words": _PURPOSES[key], "count": count} for key, count in spent.by.items() if count],
     }
 

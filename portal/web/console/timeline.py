@@ -8,10 +8,12 @@ from typing import Any
 
 from sqlmodel import col, select
 
+from carriers.registry import all_carriers
 from portal.tables import Agent, Audit, Note, Order, Outbox, ReturnCase, Scan, Shipment
 from portal.tracking.timeline import BY_HAND
 from portal.web.console.byhand import status_words
 from portal.web.console.queue import carrier_name
+from portal.web.console.scope import sees_every_brand
 from portal.web.console.seal import row_ref
 from portal.web.console.show import Moment, Phrase, Show, phrase
 from portal.web.console.words import ACTORS, ACTS, EVENTS, MESSAGE_STATES, STATUSES, SUPPRESSED
@@ -92,8 +94,14 @@ def _scan(ask: Ask, show: Show, scan: Scan, parcel: Shipment) -> Entry:
         "when": _scan_moment(show, scan),
         "local": _own_clock(show, scan),
         "undo": row_ref(ask, "scan", scan.id) if by_hand else "",
+        "unknown": {"carrier": scan.carrier, "code": scan.code} if _may_be_mapped(ask, scan) else None,
     }
     return Entry("carrier", _scan_at(show, scan), _filled(view))
+
+
+def _may_be_mapped(ask: Ask, scan: Scan) -> bool:
+    """A code without a meaning, before an agent who may give it one."""
+    return not scan.status and bool(scan.code) and scan.carrier in all_carriers() and sees_every_brand(ask)
 
 
 def _scan_at(show: Show, scan: Scan) -> datetime:
@@ -181,6 +189,8 @@ def act_of(show: Show, row: Audit, rmas: Mapping[int | None, str]) -> dict[str, 
         facts["event"] = event.words % event.facts
     if row.act in {"shipment.event_added", "shipment.event_undone"}:
         facts["status"] = status_words(str(facts.get("status", "")))
+    if "carrier" in facts:
+        facts["carrier"] = carrier_name(str(facts["carrier"]))
     kind = row.actor.partition(":")[0]
     if row.act == "return.approved" and kind == "shopper":
         kind = "system"  # asked by the shopper, answered by the policy
@@ -208,5 +218,6 @@ def _filled(view: dict[str, Any]) -> dict[str, Any]:
         "message": None,
         "note": "",
         "undo": "",
+        "unknown": None,
     }
     return {**empty, **view}

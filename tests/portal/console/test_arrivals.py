@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -83,6 +85,16 @@ def more(app: App, raw: Inbox, count: int, **values: object) -> None:
 def rows(app: App) -> list[Inbox]:
     with app.db.reading() as tx:
         return list(tx.exec(select(Inbox).order_by("id")).all())
+
+
+def test_the_queue_holds_one_line_for_each_trouble(kim: Desk, app: App, raw: Inbox) -> None:
+    more(app, raw, 3)
+    more(app, raw, 1, error="something else")
+    page = html.unescape(kim.get("/console?show=trouble").text)
+    assert page.count("Not understood</span>") == 2
+    assert "no parcels <b>in</b> the body, 4 times" in page
+    assert "something else</small>" in page
+    assert re.search(r'Gave up <span class="num">2<', page)
 
 
 def test_the_same_trouble_is_one_line_with_its_count(kim: Desk, app: App, raw: Inbox) -> None:

@@ -96,6 +96,17 @@ def test_a_connection_is_made_tested_and_shows_no_secret(
     assert SECRET not in str(act.facts)
 
 
+def test_nothing_is_said_to_work_that_was_never_heard_of(sam: Desk, app: App, world: World) -> None:
+    connect(sam)
+    assert plain(sam.get("/console/connections").text).count("Not used yet") == 2
+    found = [{"part": "fields", "mark": "ok", "code": "fields_filled", "facts": {}}]
+    token = {"part": "token", "mark": "ok", "code": "token_given", "facts": {}}
+    for findings, count in ((found, 2), ([*found, token], 1)):
+        with app.db.transaction() as tx:
+            tx.exec(update(ConnectionTrial).values(findings=findings))
+        assert plain(sam.get("/console/connections").text).count("Not used yet") == count
+
+
 def test_what_is_missing_or_wrong_is_said_at_its_field_and_the_secret_is_not_echoed(sam: Desk, app: App) -> None:
     page = sam.get("/console/carriers/ups").text
     wrong = {**UPS, "f-client_id": "", "f-base_url": "ftp://x", "f-calls_per_day": "many", "name": "", "brand": "every"}

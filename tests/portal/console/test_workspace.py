@@ -99,6 +99,14 @@ def test_a_time_without_a_zone_and_a_code_never_seen_are_shown_as_such(
     page = kim.get(order_path).text
     assert "local time, zone unknown" in page
     assert "Unknown code ZQ9" in page
+    assert "/console/codes/map" not in page  # a meaning holds for every brand, and Kim has one
+
+
+def test_who_may_give_a_code_a_meaning_is_led_there(sam: Desk, app: App, order_path: str, world: World) -> None:
+    add_scan(app, world, "a", carrier="northpost", status=None, code="Z/9", text="")
+    add_scan(app, world, "b")
+    page = sam.get(order_path).text
+    assert page.count('href="/console/codes/map?carrier=northpost&amp;code=Z/9"') == 1
 
 
 def test_a_note_sent_twice_is_one_note(kim: Desk, app: App, order_path: str) -> None:

@@ -101,7 +101,9 @@ def test_without_a_number_one_of_the_shops_own_parcels_is_asked_about(
     app: App, world: World, northpost: Fake, clock: Clock
 ) -> None:
     row = connect(app, base_url=northpost.url)
-    assert told(examine(app, row))["tracking"].startswith("open: Not tried, because there is no parcel yet.")
+    with app.db.transaction() as tx:
+        tx.exec(update(Shipment).values(carrier="ups"))
+    assert told(examine(app, row))["tracking"].startswith("open: Not tried, because no parcel of yours travels with it")
     assert northpost.requests == []
     with app.db.transaction() as tx:
         tx.exec(update(Shipment).values(connection_id=row.id))
@@ -109,6 +111,18 @@ def test_without_a_number_one_of_the_shops_own_parcels_is_asked_about(
     assert told(examine(app, row))["tracking"] == f"ok: The carrier answers. It does not know {number}."
     northpost.events[number] = [event("COL", clock.now)]
     assert told(examine(app, row))["tracking"] == f"ok: The carrier answers. It knows {number}, with 1 scans."
+
+
+def test_one_that_follows_nothing_yet_is_asked_about_a_parcel_that_it_could_follow(
+    app: App, world: World, northpost: Fake
+) -> None:
+    row = connect(app, base_url=northpost.url)
+    number = world.other_shipment.number
+    assert told(examine(app, row))["tracking"] == f"ok: The carrier answers. It does not know {number}."
+    with app.db.transaction() as tx:
+        tx.get_one(Connection, row.id).brand_id = world.juniper.id
+    found = told(examine(app, again(app, row)))["tracking"]
+    assert found == f"ok: The carrier answers. It does not know {world.shipments[1].number}."
 
 
 def test_one_that_works_again_is_asked_again_at_once(app: App, world: World, northpost: Fake, clock: Clock) -> None:

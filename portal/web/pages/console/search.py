@@ -3,7 +3,7 @@
 from portal.web.answers import Go, View
 from portal.web.console.frame import frame
 from portal.web.console.scope import reading_agent
-from portal.web.console.search import find
+from portal.web.console.search import MIN_PREFIX, find
 from portal.web.edge import Ask, page
 
 MAX_QUERY = 200
@@ -16,5 +16,5 @@ def search(ask: Ask) -> View | Go:
     found = find(ask, text)
     if found.jump:
         return Go(found.jump)
-    values = {"q": text, "rows": found.rows, "is_cut": found.is_cut}
+    values = {"q": text, "rows": found.rows, "is_cut": found.is_cut, "is_short": 0 < len(text) < MIN_PREFIX}
     return View("console/search.html", {**frame(ask, "search"), **values})
