@@ -37,6 +37,7 @@ _WORDS: Final = (
 )
 # A body that holds one of these is an error; one of words alone is what gateways say ("Forbidden").
 _SURE: Final = frozenset({"error", "errors", "fault", "reasons", "errorCode", "error_code", "errorMessage", "httpCode"})
+_WORDS_ALONE: Final = frozenset({"message", "Message", "detail"})
 _FINE: Final = frozenset({"", "0", "ok", "success"})
 
 
@@ -53,7 +54,7 @@ def gateway_errors(body: Mapping[str, Any], status: int = 200) -> tuple[Fault, .
 
 
 def _is_error(body: Mapping[str, Any], status: int) -> bool:
-    if status >= 400 or any(body.get(key) for key in _SURE) or body.keys() <= {"message", "Message"}:
+    if status >= 400 or any(body.get(key) for key in _SURE) or body.keys() <= _WORDS_ALONE:
         return True
     if isinstance(inner := body.get("response"), dict):
         return bool(inner.get("errors"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from carriers.auth import ClientCredentials, Tokens
 from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import UnknownNumber
+from carriers.gateway import gateway_errors
 from carriers.http import carrier_words
 from carriers.reading import as_object, each, meant, oldest_first, other_body, reading, some, text, when
 from carriers.status import Status
@@ -118,6 +119,7 @@ _OVER: Final = frozenset({Status.DELIVERED, Status.RETURNED, Status.CANCELLED})
 _OTHER_BODIES: Final[Mapping[str, str]] = {
     "packageDocumentDetail": "the answer to fetching a label",
     "packageDocumentDetails": "the answer to buying a label",
+    "progressTracker": "an answer of Amazon's public tracking page",
     "rates": "a list of offers",
     "access_token": "a token",
 }
@@ -195,7 +197,7 @@ class AmazonShipping:
 
     def parse(self, body: bytes, status: int = 200) -> Answer:
         with reading("amazon_shipping track"):
-            return _answer(as_object(body))
+            return _answer(as_object(body), status)
 
 
 CARRIER = AmazonShipping()
@@ -206,13 +208,14 @@ def _at_region(http: Http) -> Http:
     return replace(http, base=http.base.replace("-eu.", f"-{region}.")) if region in REGIONS else http
 
 
-def _answer(answer: Mapping[str, Any]) -> Answer:
-    if "errors" in answer:
-        faults = (Fault(None, text(e.get("code")), text(e.get("message"))) for e in each(answer["errors"]))
-        return Answer(errors=tuple(faults))
+def _answer(answer: Mapping[str, Any], http_status: int) -> Answer:
+    errors = each(answer.get("errors"))
+    faults = tuple(Fault(None, text(e.get("code")), text(e.get("message"))) for e in errors)
     told = some(answer["payload"]) if "payload" in answer else answer
-    if "eventHistory" in told or "summary" in told:
-        return Answer((_parcel(told),))
+    if ("eventHistory" in told or "summary" in told) and not told.keys() & _OTHER_BODIES.keys():
+        return Answer((_parcel(told),), errors=faults)
+    if faults or (faults := gateway_errors(answer, http_status)):
+        return Answer(errors=faults)
     raise other_body(told, _OTHER_BODIES, "amazon_shipping: neither a history nor an error; this is not tracking data")
 
 

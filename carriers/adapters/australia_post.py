@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan, ZoneFrom
 from carriers.errors import BadPayload, RateLimited
+from carriers.gateway import gateway_errors
 from carriers.reading import When, as_object, each, meant, oldest_first, reading, text, when
 from carriers.status import Status
 
@@ -143,9 +144,10 @@ class AustraliaPost:
         with reading("australia post track"):
             answer = as_object(body)
             if "tracking_results" in answer:
-                return _joined([_result(result) for result in each(answer["tracking_results"])])
-            if "errors" in answer:
-                return Answer(errors=tuple(_fault(error, None) for error in each(answer["errors"])))
+                results = [_result(result) for result in each(answer["tracking_results"])]
+                return _joined([*results, Answer(errors=_whole(answer))])
+            if faults := _whole(answer) or gateway_errors(answer, status):
+                return Answer(errors=faults)
         for key, name in _OTHER_BODIES.items():
             if key in answer:
                 raise BadPayload(f"australia post track: this is {name} (it has {key})")
@@ -153,6 +155,11 @@ class AustraliaPost:
 
 
 CARRIER = AustraliaPost()
+
+
+def _whole(answer: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """The errors of the call itself."""
+    return tuple(_fault(error, None) for error in each(answer.get("errors")))
 
 
 def _joined(answers: Sequence[Answer]) -> Answer:

@@ -30,6 +30,7 @@ from carriers.contract import (
 )
 from carriers.dhl_codes import DIVISIONS
 from carriers.errors import BadCredentials, BadPayload, Refused, UnknownNumber
+from carriers.gateway import gateway_errors
 from carriers.http import Http, Reply, carrier_words
 from carriers.memory import remembered
 from carriers.reading import (
@@ -203,6 +204,8 @@ class Dhl:
                 return Answer(_newest(each(answer["shipments"])))
             if "title" in answer or "detail" in answer:
                 return _problem(answer)
+            if faults := gateway_errors(answer, status):
+                return Answer(errors=faults)
         raise _refusal(answer)
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:

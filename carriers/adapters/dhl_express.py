@@ -38,6 +38,7 @@ from carriers.dhl_codes import EXPRESS, EXPRESS_ELSEWHERE, EXPRESS_SILENT
 from carriers.documents import unpacked
 from carriers.download import format_of
 from carriers.errors import BadPayload, Refused, UnknownNumber
+from carriers.gateway import gateway_errors
 from carriers.http import Http, Reply
 from carriers.reading import (
     SURPRISES,
@@ -170,6 +171,8 @@ class DhlExpress:
                 return _joined(each(answer["shipments"]), _shipment, lambda s: text(s.get("shipmentTrackingNumber")))
             if _is_problem(answer):
                 return _problem(answer)
+            if faults := gateway_errors(answer, status):
+                return Answer(errors=faults)
         raise _refusal(answer)
 
     def buy_label(self, http: Http, order: LabelOrder) -> Label:

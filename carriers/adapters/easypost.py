@@ -34,6 +34,7 @@ from carriers.contract import (
     Trust,
 )
 from carriers.errors import BadPayload, CarrierError, Refused
+from carriers.gateway import gateway_errors
 from carriers.http import Http, granted
 from carriers.reading import as_json, as_object, each, oldest_first, reading, text, when
 from carriers.signing import check_hmac, one_header
@@ -174,7 +175,10 @@ class EasyPost:
 
     def parse(self, body: bytes, status: int = 200) -> Answer:
         with reading("easypost"):
-            return _answer(as_object(body))
+            answer = as_object(body)
+            if faults := _errors(answer, status):
+                return Answer(errors=faults)
+            return _answer(answer)
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
         """`X-Hmac-Signature: hmac-sha256-hex=...` over the raw body, key in NFKD. No time is signed: age is unknown."""
@@ -276,10 +280,14 @@ def _listed(body: bytes) -> bool:
     return not isinstance(answer, dict) or bool(answer.get("trackers"))
 
 
-def _answer(body: dict[str, Any]) -> Answer:
-    """One of: error, list of trackers, event, list of events, tracker, shipment that holds its tracker."""
+def _errors(body: Mapping[str, Any], status: int) -> tuple[Fault, ...]:
     if isinstance(error := body.get("error"), dict):
-        return Answer(errors=(Fault(None, text(error.get("code")), text(error.get("message"))),))
+        return (Fault(None, text(error.get("code")), text(error.get("message"))),)
+    return gateway_errors(body, status)
+
+
+def _answer(body: dict[str, Any]) -> Answer:
+    """One of: list of trackers, event, list of events, tracker, shipment that holds its tracker."""
     if isinstance(body.get("trackers"), list):
         return Answer(_newest(body["trackers"]))
     if body.get("object") == "Event":

@@ -38,6 +38,7 @@ from carriers.contract import (
 )
 from carriers.download import document, format_of
 from carriers.errors import BadPayload, BadSignature, CarrierError, OutcomeUnknown, Refused, UnknownNumber
+from carriers.gateway import gateway_errors
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
     SURPRISES,
@@ -282,10 +283,12 @@ class ShipEngine:
     def parse(self, body: bytes, status: int = 200) -> Answer:
         with reading("shipengine track"):
             answer = as_object(body)
-            if "errors" in answer:
-                return Answer(errors=tuple(_fault(error) for error in each(answer["errors"])))
+            if errors := each(answer.get("errors")):
+                return Answer(errors=tuple(_fault(error) for error in errors))
             if "events" in answer and "label_id" not in answer:
                 return _track(answer)
+            if faults := gateway_errors(answer, status):
+                return Answer(errors=faults)
         raise other_body(answer, _OTHER_BODIES, "shipengine track: neither a tracking answer nor an error")
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:

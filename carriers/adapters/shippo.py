@@ -35,6 +35,7 @@ from carriers.contract import (
 )
 from carriers.download import document, format_of
 from carriers.errors import BadPayload, BadSignature, CarrierError, OutcomeUnknown, Refused, UnknownNumber
+from carriers.gateway import gateway_errors
 from carriers.http import Http, Reply
 from carriers.reading import as_json, as_object, each, meant, oldest_first, other_body, reading, some, text, when
 from carriers.signing import check_hmac, one_header
@@ -217,6 +218,8 @@ class Shippo:
                 return _track(answer)
             if words := _words(answer):
                 return Answer(errors=(Fault(None, str(status) if status >= 400 else "", words),))
+            if faults := gateway_errors(answer, status):
+                return Answer(errors=faults)
         raise other_body(answer, _OTHER_BODIES, "shippo track: neither a tracking answer nor an error")
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:

@@ -40,6 +40,7 @@ from carriers.contract import (
 )
 from carriers.download import base64_bytes, format_of
 from carriers.errors import BadCredentials, BadSignature, CarrierError, Refused
+from carriers.gateway import gateway_errors
 from carriers.http import Http, carrier_words, granted
 from carriers.memory import remembered
 from carriers.reading import (
@@ -524,6 +525,8 @@ class Ups:
             if "response" in answer or "errors" in answer:
                 errors = answer.get("response", answer)["errors"]
                 return Answer(errors=tuple(_fault(e, None) for e in each(errors)))
+            if faults := gateway_errors(answer, status):
+                return Answer(errors=faults)
         raise other_body(answer, _OTHER_BODIES, "no trackResponse in the body; this is not tracking data of UPS")
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
@@ -650,7 +653,7 @@ def _shipment(shipment: Mapping[str, Any]) -> Answer:
 
 
 def _fault(error: Mapping[str, Any], number: str | None) -> Fault:
-    return Fault(number, text(error["code"]), text(error.get("message")))
+    return Fault(number, text(error.get("code")), text(error.get("message")))
 
 
 def _package(package: Mapping[str, Any], number: str) -> Parcel:

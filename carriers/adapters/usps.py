@@ -47,6 +47,7 @@ from carriers.contract import (
 )
 from carriers.download import base64_bytes, format_of
 from carriers.errors import BadCredentials, BadPayload, BadSignature, Refused, UnknownNumber
+from carriers.gateway import gateway_errors
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
     UNTIMED,
@@ -115,6 +116,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "81": "in_transit.arrived_hub",
     "82": "in_transit.departed_hub",
     "A1": "in_transit.arrived_hub",
+    "AD": "picked_up",  # accepted from a shipping partner, near the destination
     "EF": "in_transit.departed_hub",
     "GX": "info_received.label_created",
     "MA": "info_received.data_received",
@@ -191,10 +193,12 @@ _PARTS = re.compile(rb"\s*--[0-9A-Za-z'()+_,./:=? -]{1,70}\r?\nContent-", re.IGN
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2}) (am|pm)")
 _BOX = re.compile(r"([0-9]{1,2}(?:\.[0-9])?)x([0-9]{1,2}(?:\.[0-9])?)x([0-9]{1,2}(?:\.[0-9])?)")
 
+_CANCELLATION: Final = frozenset({"trackingNumber", "status", "disputeId"})
 _OTHER_BODIES: Final[Mapping[str, str]] = {
     "returnLabelMetadata": "the answer to buying a label",
     "labelMetadata": "the answer to buying a label",
     "returnLabelImage": "the answer to buying a label",
+    "labelAddress": "the answer to buying a label",
     "subscriptionId": "a notification or the answer to a subscription",
     "access_token": "a token",
     "paymentAuthorizationToken": "a payment authorization",
@@ -306,7 +310,7 @@ class Usps:
             if isinstance(answer, list):
                 return _newest((_mailed(one), _answer(one)) for one in each(answer))
             if isinstance(answer, dict):
-                return _answer(answer)
+                return _answer(answer, status)
         raise BadPayload("the body is JSON, but neither an object nor a list")
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
@@ -612,12 +616,16 @@ def _faults(answer: Mapping[str, Any]) -> tuple[Fault, ...]:
         return tuple(found) or ((whole,) if error else ())
 
 
-def _answer(answer: Mapping[str, Any]) -> Answer:
+def _answer(answer: Mapping[str, Any], status: int = 200) -> Answer:
     """One number of the Tracking API: its parcel, or why there is none."""
-    if answer.get("error"):
+    if isinstance(answer.get("error"), dict):
         faults = _faults(answer)
         unknown = [fault.number for fault in faults if fault.number and fault.code in NOT_FOUND]
         return Answer(not_found=tuple(unknown[:1]), errors=() if unknown else faults)
+    if told := gateway_errors(answer, status):
+        return Answer(errors=told)
+    if answer.keys() <= _CANCELLATION and text(answer.get("status")) in {"CANCELED", "DISPUTED"}:
+        raise BadPayload("this is the answer to giving a label back, not tracking data")
     if "trackingNumber" not in answer or answer.keys() & _OTHER_BODIES.keys():
         raise other_body(answer, _OTHER_BODIES, "no trackingNumber in the body; this is not tracking data of USPS")
     scans = [_scan(event) for event in each(answer.get("trackingEvents"))]

@@ -215,6 +215,7 @@ def test_what_was_promised_counts_until_it_is_over() -> None:
     [
         ({"payload": {"packageDocumentDetails": []}}, "buying a label"),
         ({"packageDocumentDetail": {}}, "fetching a label"),
+        ({"progressTracker": "{}", "eventHistory": "{}"}, "public tracking page"),
         ({"payload": None}, "not tracking data"),
         ({"payload": {"eventHistory": []}}, "trackingId"),
         ({"errors": "no"}, "list of objects"),
@@ -224,6 +225,18 @@ def test_what_was_promised_counts_until_it_is_over() -> None:
 def test_another_body_is_refused_by_its_name(body: object, named: str) -> None:
     with pytest.raises(BadPayload, match=named):
         CARRIER.parse(json.dumps(body).encode())
+
+
+def test_empty_errors_beside_a_parcel_hide_nothing() -> None:
+    for errors in (None, []):
+        answer = CARRIER.parse(json.dumps({"payload": told(event()), "errors": errors}).encode())
+        assert [found.number for found in answer.parcels] == [NUMBER]
+        assert answer.errors == ()
+
+
+def test_a_refused_login_is_an_error_in_its_words() -> None:
+    body = b'{"error":"invalid_grant","error_description":"The request has an invalid grant parameter"}'
+    assert CARRIER.parse(body).errors == (Fault(None, "invalid_grant", "The request has an invalid grant parameter"),)
 
 
 def test_a_number_that_comes_as_a_number_is_read() -> None:

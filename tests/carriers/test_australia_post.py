@@ -183,5 +183,13 @@ def test_another_body_is_refused_by_its_name(body: object, named: str) -> None:
         CARRIER.parse(json.dumps(body).encode())
 
 
+def test_errors_of_the_call_stand_beside_its_results() -> None:
+    results = [{"tracking_id": NUMBER, "status": "Delivered", "trackable_items": [article(event())]}]
+    body = {"tracking_results": results, "errors": [{"code": "API_002", "name": "Too many requests"}]}
+    answer = CARRIER.parse(json.dumps(body).encode())
+    assert [found.number for found in answer.parcels] == [NUMBER]
+    assert [fault.code for fault in answer.errors] == ["API_002"]
+
+
 def test_mapped_and_unmapped_phrases_are_apart() -> None:
     assert not CARRIER.about.codes.keys() & CARRIER.about.unmapped.keys()

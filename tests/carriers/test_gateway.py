@@ -26,6 +26,7 @@ from carriers.gateway import gateway_errors
             *("oauth.v2.Expired", "Token expired"),
         ),
         ({"message": "Forbidden"}, "", "Forbidden"),
+        ({"detail": "Not found."}, "", "Not found."),
         ({"Message": "Authorization has been denied."}, "", "Authorization has been denied."),
         ({"code": "TOO_MANY_REQUESTS", "message": "slower"}, "TOO_MANY_REQUESTS", "slower"),
         ({"statusCode": 401, "message": "Access denied"}, "401", "Access denied"),

@@ -261,6 +261,8 @@ def test_an_answer_of_the_web_tools_is_read_and_its_errors_told_apart() -> None:
     ("body", "named"),
     [
         (b'{"returnLabelMetadata": {"trackingNumber": "9"}}', "buying a label"),
+        (b'{"trackingNumber": "9", "labelAddress": {}, "postage": 7.99}', "buying a label"),
+        (b'{"trackingNumber": "9", "status": "CANCELED"}', "giving a label back"),
         (b'{"access_token": "t"}', "a token"),
         (b'{"hello": 1}', "not tracking data of USPS"),
         (b"<TrackResponse><TrackInfo/></TrackResponse>", "without ID"),
@@ -273,6 +275,12 @@ def test_another_body_is_refused_by_its_name(body: bytes, named: str) -> None:
     with pytest.raises(BadPayload, match=named) as raised:
         CARRIER.parse(body)
     assert "\n" not in str(raised.value)
+
+
+def test_the_words_of_the_token_endpoint_are_kept() -> None:
+    body = b'{"error":"invalid_client","error_description":"Client authentication failed.","error_uri":"https://x"}'
+    (fault,) = CARRIER.parse(body).errors
+    assert (fault.number, fault.code, fault.text) == (None, "invalid_client", "Client authentication failed.")
 
 
 def push(held: object, timestamp: str = "2026-11-20T15:11:00Z") -> dict[str, str]:
