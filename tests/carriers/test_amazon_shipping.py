@@ -228,7 +228,8 @@ def test_another_body_is_refused_by_its_name(body: object, named: str) -> None:
 
 
 def test_empty_errors_beside_a_parcel_hide_nothing() -> None:
-    for errors in (None, []):
+    nothing: tuple[object, ...] = (None, [])
+    for errors in nothing:
         answer = CARRIER.parse(json.dumps({"payload": told(event()), "errors": errors}).encode())
         assert [found.number for found in answer.parcels] == [NUMBER]
         assert answer.errors == ()
