@@ -234,6 +234,7 @@ class About:
     budgets: Sequence[Budget] = ()
     batch_size: int = 1
     hook_trust: Trust = Trust.SIGNED
+    hook_prompts: str = ""  # why signed pushes are no more than hints all the same; empty where they are ingested
     time_rule: str = ""
     fields: Sequence[Field] = ()
     hook_header_names: Sequence[str] = ()  # what `verify` reads; kept with a signed delivery, never with a hint

@@ -42,6 +42,7 @@ _TRUST: Final = {
     Trust.SIGNED: "Signed: the body is covered by a signature and is ingested.",
     Trust.HINT: "Hint: nothing proves the body, so it brings the next poll forward and changes nothing by itself.",
 }
+_PROMPTS: Final = "Signed: the body is covered by a signature, and brings the next poll forward."
 
 
 def render(
@@ -89,7 +90,8 @@ def _section(carrier: Carrier, differences: str, green: bool) -> Iterator[str]:
     yield f"- Pace: {_pace(about)}"
     if isinstance(carrier, Hooked):
         headers = ", ".join(f"`{name}`" for name in about.hook_header_names)
-        yield f"- Webhooks: {_TRUST[about.hook_trust]} Headers read: {headers or 'none'}."
+        told = f"{_PROMPTS} {about.hook_prompts}" if about.hook_prompts else _TRUST[about.hook_trust]
+        yield f"- Webhooks: {told} Headers read: {headers or 'none'}."
     yield from _pushes(carrier)
     yield from _labels(carrier)
     if about.time_rule:

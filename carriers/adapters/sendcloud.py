@@ -26,7 +26,7 @@ from carriers.contract import (
 from carriers.errors import BadPayload, UnknownNumber
 from carriers.http import carrier_words
 from carriers.reading import UNTIMED, When, as_object, each, meant, oldest_first, other_body, reading, some, text, when
-from carriers.signing import check_hmac, check_shared_text, one_header, secret_bytes
+from carriers.signing import check_hmac, one_header
 from carriers.status import Status
 
 if TYPE_CHECKING:
@@ -116,9 +116,43 @@ EXCEPTIONS: Final[Mapping[str, str]] = {
     "returned_sender": "returning",
 }
 EVENTS: Final[Mapping[str, str]] = {**PHASES, **EXCEPTIONS}
-CODES: Final[Mapping[str, str]] = {**IDS, **EVENTS}
+# `parent_status` of a tracking (API v2): the statuses of a parcel by name.
+PARENTS: Final[Mapping[str, str]] = {
+    "ready-to-send": "info_received.label_created",
+    "announced": "info_received.data_received",
+    "to-sorting": "in_transit",
+    "delayed": "exception.capacity",
+    "sorted": "in_transit",
+    "unsorted": "exception",
+    "unsorted2": "exception",
+    "sorting": "in_transit.arrived_hub",
+    "delivery-failed": "attempt_failed",
+    "delivered": "delivered",
+    "awaiting-customer-pickup": "available_for_pickup.at_point",
+    "announced-uncollected": "info_received",
+    "collect-error": "info_received",  # the collection went wrong: still with the sender
+    "undeliverable": "exception",
+    "shipment-on-route": "in_transit",
+    "driver-on-route": "out_for_delivery.on_vehicle",
+    "picked-up-by-driver": "picked_up.collected",
+    "collected-by-customer": "delivered.collected",
+    "no-label": "pending",
+    "announcing": "pending",
+    "announcement-failed": "pending",
+    "cancelled": "cancelled",
+    "at-customs": "in_transit.customs_started",
+    "at-sorting-centre": "in_transit.arrived_hub",
+    "refused-by-recipient": "exception.refused",
+    "returned-to-sender": "returning",
+    "delivery-method-changed": "in_transit.redirected",
+    "delivery-address-changed": "in_transit.redirected",
+    "exception": "exception",
+    "address-invalid": "exception.address",
+}
+CODES: Final[Mapping[str, str]] = {**IDS, **EVENTS, **PARENTS}
 
 _NOT_YET_CANCELLED: Final = "The label is about to be cancelled; until it is, the parcel may still be sent."
+_CLOSED: Final = "Sendcloud closed the parcel itself; nobody saw it delivered."
 _OURS: Final = "About Sendcloud and the sender, not about where the parcel is."
 UNMAPPED: Final[Mapping[str, str]] = {
     "1337": "Sendcloud does not know the carrier's status.",
@@ -127,11 +161,13 @@ UNMAPPED: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("1998", "1999", "2001", "cancelled_upstream", "cancelling", "cancelling_upstream"), _NOT_YET_CANCELLED
     ),
+    **dict.fromkeys(("cancelled-upstream", "cancelling-upstream"), _NOT_YET_CANCELLED),
     "cancellation_failed": "The label is still good; the event before says where the parcel is.",
     "62994": "Another date of delivery; the estimate has it, the parcel is where it was.",
     "changed": "Something about the delivery was changed; not what.",
     "dropped": "Dropped off by the sender or at a point for the recipient; Sendcloud does not say which.",
-    "delivery_forced": "Sendcloud closed the parcel itself; nobody saw it delivered.",
+    "delivery-date-changed": "Another date of delivery; the parcel is where it was.",
+    **dict.fromkeys(("delivery_forced", "delivery-forced"), _CLOSED),
     "off_radar": "Sendcloud's own conclusion from silence.",
     **dict.fromkeys(("claim", "claimable", "customer_support"), _OURS),
 }
@@ -146,7 +182,6 @@ _NONE: Final = frozenset({"", "none"})
 _OVER: Final = frozenset({Status.DELIVERED, Status.RETURNED, Status.CANCELLED})
 _OTHER_BODIES: Final[Mapping[str, str]] = {
     "url": "the address of a return portal",
-    "statuses": "the tracking of API v2, which names no parcel",
     "returns": "a list of returns",
     "label": "a label",
 }
@@ -163,7 +198,11 @@ ABOUT: Final = About(
     unmapped=UNMAPPED,
     budgets=(Budget(1000, timedelta(minutes=1)),),
     batch_size=1,
-    hook_trust=Trust.HINT,
+    hook_trust=Trust.SIGNED,
+    hook_prompts=(
+        "A push names statuses by numbers and by its own time, where the history has words and the time of the event: "
+        "shown as it is, every event would be told twice."
+    ),
     time_rule=(
         "Events carry instants in UTC, pushes seconds or milliseconds since 1970. A parcel of API v2 has only the time "
         "of its last change of any kind, without a zone: its status then has no time."
@@ -174,13 +213,12 @@ ABOUT: Final = About(
         Field(
             "webhook_secret",
             "Webhook secret",
-            "The webhook signature key of the integration, or its secret key where it has none; for an event "
-            "subscription the bearer token that you gave it.",
+            "The webhook signature key of the integration, or its secret key where it has none.",
             secret=True,
             required=False,
         ),
     ),
-    hook_header_names=("sendcloud-signature", "authorization"),
+    hook_header_names=("sendcloud-signature",),
     sources=(
         "OpenAPI documents of Sendcloud: parcel tracking v3, event subscriptions v3, webhooks v2 and v3, parcels v2",
         "https://sendcloud.dev/api/v2/webhooks (a published signature)",
@@ -191,14 +229,16 @@ ABOUT: Final = About(
         "The status_code of an event is the phase or the exception of the same event in a push.",
         "Numbers from 62989 to 62997 are, in this order: at customs, at sorting centre, refused, returned to sender, "
         "method, date and address of delivery changed, exception, address invalid.",
+        "The names of statuses in a tracking of API v2 are those that its list of returns can be searched by.",
         "returned_sender and 62992 are on the way back; Sendcloud does not tell whether it has arrived.",
         "A thousand calls a minute may be made for reading.",
     ),
     gaps=(
-        "A webhook is signed, an event subscription only repeats a token, and both name statuses in other words than "
-        "the history does. So a push brings the next poll forward and shows nothing by itself.",
+        "Event subscriptions, which are in beta, prove nothing by a signature and are not taken; the webhook of the "
+        "integration tells the same.",
+        "A tracking of API v2 is read where it is met, but not asked for: it does not name its parcel.",
         "Where a scan happened is not in the history. Only parcels of the own Sendcloud account are known.",
-        "Webhooks and event subscriptions are set up in Sendcloud, one for each integration.",
+        "Webhooks are set up in Sendcloud, one for each integration.",
         "Return labels are not sold here: Sendcloud's return portal and API issue them.",
     ),
 )
@@ -225,13 +265,8 @@ class Sendcloud:
             return _answer(as_object(body), status)
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
-        """`Sendcloud-Signature`: hex HMAC-SHA256 of the raw body. An event subscription sends the secret as a bearer
-        token instead. Neither holds a time: age is unknown."""
-        if "sendcloud-signature" in hook.headers:
-            check_hmac(one_header(hook.headers, "sendcloud-signature"), secret, hook.body)
-            return
-        secret_bytes(secret)
-        check_shared_text(one_header(hook.headers, "authorization"), f"Bearer {secret}")
+        """`Sendcloud-Signature`: hex HMAC-SHA256 of the raw body. No time is signed: age is unknown."""
+        check_hmac(one_header(hook.headers, "sendcloud-signature"), secret, hook.body)
 
     def hook_key(self, hook: Hook) -> str:
         """Sendcloud gives deliveries no id, and repeats one byte by byte."""
@@ -268,6 +303,10 @@ def _answer(answer: Mapping[str, Any], status: int) -> Answer:
         return _listed([answer["parcel"]])
     if "parcels" in answer:
         return _listed(each(answer["parcels"]))
+    if isinstance(answer.get("statuses"), list) and "carrier_code" in answer:
+        return Answer((_tracked(answer),))
+    if isinstance(answer.get("data"), dict) and "parcels" in answer["data"]:
+        return _listed(each(answer["data"]["parcels"]))
     if faults := _faults(answer, status):
         return Answer(errors=faults)
     raise other_body(answer, _OTHER_BODIES, "sendcloud: neither a parcel nor an error; this is not tracking data")
@@ -307,6 +346,29 @@ def _history(answer: Mapping[str, Any]) -> tuple[Parcel, ...]:
             is_return=details.get("is_return") is True,
         )
         for number in dict.fromkeys(filter(None, numbers))
+    )
+
+
+def _tracked(answer: Mapping[str, Any]) -> Parcel:
+    """A tracking of API v2, which does not name its parcel."""
+    scans = oldest_first(map(_parent, each(answer["statuses"])))
+    status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
+    delivered = [scan.at for scan in scans if scan.status is Status.DELIVERED and scan.at]
+    return Parcel(
+        number="",
+        scans=scans,
+        status=status,
+        sub_status=sub_status,
+        delivered_at=delivered[-1] if delivered and status is Status.DELIVERED else None,
+        estimated=None if status in _OVER else _expected(answer.get("expected_delivery_date")),
+        is_return=answer.get("is_return") is True,
+    )
+
+
+def _parent(entry: Mapping[str, Any]) -> Scan:
+    code = text(entry.get("parent_status"))
+    return _scan(
+        code, text(entry.get("carrier_message")), PARENTS.get(code), when(entry.get("carrier_update_timestamp"))
     )
 
 
@@ -365,9 +427,11 @@ def _with(number: str, scan: Scan, *, is_return: bool = False) -> Parcel:
 
 
 def _with_status(parcel: Mapping[str, Any], moment: When) -> Parcel:
+    """By number (API v2), or by name in capitals (API v3)."""
     told = some(parcel["status"])
-    code = text(told["id"])
-    scan = _scan(code, text(told.get("message")), IDS.get(code), moment)
+    code = text(told["id"] if "id" in told else told["code"])
+    word = IDS.get(code) or PARENTS.get(code.lower().replace("_", "-"))
+    scan = _scan(code, text(told.get("message")), word, moment)
     return _with(text(parcel.get("tracking_number")), scan, is_return=parcel.get("is_return") is True)
 
 

@@ -75,7 +75,9 @@ def read_row(row: Row[Any]) -> Read:
     try:
         if carrier is None:
             raise BadPayload(f"no adapter is called {row.carrier!r}")
-        return Read(row, _answer(carrier, row), is_hint=row.via == "hook" and carrier.about.hook_trust is Trust.HINT)
+        about = carrier.about
+        is_hint = row.via == "hook" and (about.hook_trust is Trust.HINT or bool(about.hook_prompts))
+        return Read(row, _answer(carrier, row), is_hint=is_hint)
     except BadPayload as error:
         return Read(row, None, str(error), is_final=True)
     except Exception as error:

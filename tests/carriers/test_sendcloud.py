@@ -220,22 +220,60 @@ def test_one_changed_byte_of_a_signed_push_is_refused() -> None:
         CARRIER.verify(Hook(body + b" ", headers), SECRET, NOW)
 
 
-def test_a_wrong_signature_is_not_made_good_by_a_token() -> None:
-    headers = {"sendcloud-signature": "00" * 32, "authorization": f"Bearer {SECRET}"}
-    with pytest.raises(BadSignature):
-        CARRIER.verify(Hook(b"{}", headers), SECRET, NOW)
+def test_a_token_is_no_signature() -> None:
+    """What an event subscription sends, alone and beside a wrong signature."""
+    token = {"authorization": f"Bearer {SECRET}"}
+    for headers in (token, {"sendcloud-signature": "00" * 32, **token}):
+        with pytest.raises(BadSignature):
+            CARRIER.verify(Hook(b"{}", headers), SECRET, NOW)
 
 
-def test_a_push_is_a_hint_because_not_every_kind_proves_its_body() -> None:
-    assert CARRIER.about.hook_trust is Trust.HINT
-    CARRIER.verify(Hook(b"{}", {"authorization": f"Bearer {SECRET}"}), SECRET, NOW)
+def test_a_push_is_proven_and_no_more_than_a_hint_because_the_history_tells_the_same_in_other_words() -> None:
+    assert CARRIER.about.hook_trust is Trust.SIGNED
+    (pushed_scan,) = pushed(change(11, carrier_status_change_timestamp=1794921725)).parcels[0].scans
+    (polled_scan,) = parcel(event("delivered", at="2026-11-17T13:22:05Z")).scans
+    assert (pushed_scan.at, pushed_scan.status) == (polled_scan.at, polled_scan.status)
+    assert pushed_scan.key() != polled_scan.key()
+    assert CARRIER.about.hook_prompts
+
+
+def tracked(*statuses: tuple[str, str], **fields: object) -> dict[str, Any]:
+    told = [
+        {"parcel_status_history_id": "1", "carrier_code": "x", "carrier_message": "m"}
+        | {"parent_status": code, "carrier_update_timestamp": at}
+        for code, at in statuses
+    ]
+    return {"parcel_id": "7", "carrier_code": "postnl", "is_return": False, "statuses": told, **fields}
+
+
+def test_a_tracking_of_the_older_api_is_read_and_names_no_parcel() -> None:
+    first, then = "2026-11-18T10:21:40.273000+00:00", "2026-11-19T10:21:40+00:00"
+    body = tracked(("ready-to-send", first), ("driver-on-route", then), expected_delivery_date="2026-11-20")
+    (found,) = read(body).parcels
+    assert (found.number, found.status, len(found.scans)) == ("", Status.OUT_FOR_DELIVERY, 2)
+    assert found.scans[0].at == datetime(2026, 11, 18, 10, 21, 40, tzinfo=UTC)
+    assert found.estimated == Estimate(date(2026, 11, 20), date(2026, 11, 20), "expected_delivery_date")
+    (over,) = read(tracked(("delivered", then))).asked_for([NUMBER]).parcels
+    assert (over.number, over.delivered_at) == (NUMBER, datetime(2026, 11, 19, 10, 21, 40, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("code", ["delivery-forced", "unknown", "something-new", ""])
+def test_a_name_that_says_nothing_has_no_status(code: str) -> None:
+    (found,) = read(tracked((code, "2026-11-18T10:21:40Z"))).parcels
+    assert (found.status, found.scans[0].status) == (None, None)
+
+
+@pytest.mark.parametrize(("code", "status"), [("READY_TO_SEND", Status.INFO_RECEIVED), ("SOMETHING_NEW", None)])
+def test_a_parcel_of_the_newer_api_has_its_status_by_name(code: str, status: Status | None) -> None:
+    listed = {"id": 1, "tracking_number": NUMBER, "status": {"code": code, "message": "x"}}
+    (found,) = read({"data": {"id": "u", "parcels": [listed]}}).parcels
+    assert (found.number, found.status, found.scans[0].code) == (NUMBER, status, code)
 
 
 @pytest.mark.parametrize(
     ("body", "named"),
     [
         ({"url": "https://x.example"}, "return portal"),
-        ({"statuses": [], "parcel_id": "1"}, "names no parcel"),
         ({"tracking_numbers": []}, "without a tracking number"),
         ({"parcels": {}}, "list of objects"),
         ({}, "not tracking data"),

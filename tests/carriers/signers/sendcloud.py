@@ -5,5 +5,4 @@ from tests.carriers.signers import hmac_sha256
 
 SIGNERS = [
     Signer(lambda body, secret, now: {"sendcloud-signature": hmac_sha256(body, secret).hex()}),
-    Signer(lambda body, secret, now: {"authorization": f"Bearer {secret}"}),
 ]

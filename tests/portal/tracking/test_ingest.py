@@ -193,6 +193,25 @@ def test_a_history_that_names_no_parcel_is_that_of_the_one_number_asked_for(
     assert shipment(app, "05300000000017").status == "out_for_delivery"
 
 
+def test_a_signed_push_that_tells_what_the_history_tells_better_only_prompts_a_poll(
+    app: App, world: World, clock: Clock
+) -> None:
+    with app.db.transaction() as tx:
+        mine = tx.exec(select(Shipment).where(Shipment.number_key == NUMBER)).one()
+        fields = {"public_key": "p", "secret_key": "s", "webhook_secret": "w"}
+        account = create_connection(
+            tx, app.keys, carrier="sendcloud", name="Sendcloud", brand_id=None, fields=fields, now=app.now()
+        )
+        mine.connection_id, mine.next_at = account.id, clock.now + timedelta(days=1)
+    pushed = {"tracking_number": NUMBER, "status": {"id": 11, "message": "Delivered"}}
+    keep(app, account, orjson.dumps({"action": "parcel_status_changed", "timestamp": 1794921725, "parcel": pushed}))
+    drain(app)
+    row = shipment(app)
+    assert (row.status, row.prompted_at, row.next_at) == ("pending", clock.now, clock.now)
+    with app.db.reading() as tx:
+        assert not tx.exec(select(Scan)).all()
+
+
 def test_what_is_signed_but_not_understood_is_kept_and_listed(app: App, world: World, clock: Clock) -> None:
     keep(app, world.connection, b'{"hello":"world"}')
     keep(app, world.connection, body([event("COL", clock.now)]))
