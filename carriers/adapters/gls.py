@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -76,6 +78,7 @@ BATCH: Final = 10
 NOT_FOUND: Final = "E_404_01"
 _OTHER_BODIES: Final[Mapping[str, str]] = {
     "CreatedShipment": "the answer to buying a label",
+    "labels": "the answer to buying a label",
     "eventsCodes": "the list of event codes",
     "parcelshopDelivery": "a ParcelShop",
     "access_token": "a token",
@@ -148,10 +151,19 @@ CARRIER = Gls()
 
 
 def _answer(answer: Mapping[str, Any]) -> Answer:
-    if isinstance(answer.get("parcels"), list):
+    if isinstance(answer.get("parcels"), list) and "labels" not in answer:
         return _told(each(answer["parcels"]))
     if isinstance(answer.get("tuStatus"), list):
         return Answer(tuple(_of_page(unit) for unit in each(answer["tuStatus"])))
+    if answer.get("errorCode"):  # of a call about one parcel, which it does not always name
+        number = text(answer.get("requested")) or text(answer.get("unitno"))
+        if number:
+            return _told([answer])
+        return Answer(errors=(Fault(None, text(answer["errorCode"]), text(answer.get("errorMessage"))),))
+    if isinstance(answer.get("errors"), list):
+        return Answer(
+            errors=tuple(Fault(None, text(e.get("code")), text(e.get("message"))) for e in each(answer["errors"]))
+        )
     if fault := _fault(answer):
         return Answer(errors=(fault,))
     raise other_body(answer, _OTHER_BODIES, "gls: neither parcels nor an error; this is not tracking data of GLS")
@@ -169,10 +181,12 @@ def _fault(answer: Mapping[str, Any]) -> Fault | None:
 
 
 def _told(parcels: Sequence[Mapping[str, Any]]) -> Answer:
+    asked = Counter(text(parcel.get("requested")) for parcel in parcels)
+    shared = {number for number, count in asked.items() if count > 1}  # a reference: its parcels have their own
     failed = [parcel for parcel in parcels if parcel.get("errorCode")]
     unknown = [parcel for parcel in failed if text(parcel["errorCode"]) == NOT_FOUND]
     return Answer(
-        parcels=tuple(_parcel(parcel) for parcel in parcels if not parcel.get("errorCode")),
+        parcels=tuple(_parcel(parcel, shared) for parcel in parcels if not parcel.get("errorCode")),
         not_found=tuple(_number(parcel) for parcel in unknown),
         errors=tuple(
             Fault(_number(parcel), text(parcel["errorCode"]), text(parcel.get("errorMessage")))
@@ -182,16 +196,18 @@ def _told(parcels: Sequence[Mapping[str, Any]]) -> Answer:
     )
 
 
-def _number(parcel: Mapping[str, Any]) -> str:
-    """As it was asked for: `unitno` leaves the check digit of a twelve-digit number out."""
-    if number := text(parcel.get("requested")) or text(parcel.get("unitno")):
+def _number(parcel: Mapping[str, Any], shared: Collection[str] = ()) -> str:
+    """As it was asked for: `unitno` leaves the check digit of a twelve-digit number out. Parcels that share what was
+    asked for, a reference, have only that."""
+    requested, unit = text(parcel.get("requested")), text(parcel.get("unitno"))
+    if number := (unit or requested) if requested in shared else (requested or unit):
         return number
     raise ValueError("a parcel without a number")
 
 
-def _parcel(parcel: Mapping[str, Any]) -> Parcel:
+def _parcel(parcel: Mapping[str, Any], shared: Collection[str]) -> Parcel:
     scans = oldest_first((_event(event) for event in each(parcel.get("events"))), newest_first=True)
-    return _summed_up(_number(parcel), scans, text(parcel.get("status")))
+    return _summed_up(_number(parcel, shared), scans, text(parcel.get("status")))
 
 
 def _summed_up(number: str, scans: tuple[Scan, ...], code: str) -> Parcel:
@@ -248,4 +264,4 @@ def _line(line: Mapping[str, Any], code: str) -> Scan:
     address = some(line.get("address"))
     place = Place(city=text(address.get("city")), country=text(address.get("countryCode")))
     time = f"{text(line.get('date'))} {text(line.get('time'))}".strip()
-    return _scan(code, text(line.get("evtDscr")), time, place, NUMBERS)
+    return _scan(code, unescape(text(line.get("evtDscr"))), time, place, NUMBERS)

@@ -104,6 +104,33 @@ def test_a_parcel_keeps_the_number_that_was_asked_for() -> None:
     assert parcel(requested="").number == NUMBER
 
 
+def test_parcels_of_one_reference_have_the_numbers_of_their_own() -> None:
+    """Asked for by what stands on a card, GLS repeats that for each of the parcels behind it."""
+    both = [told(requested="747N6K", unitno="90000000017"), told(requested="747N6K", unitno="90000000028")]
+    alone = told(requested="ZK8F5NQG", unitno="90000000039")
+    answer = CARRIER.parse(json.dumps({"parcels": [*both, alone]}).encode())
+    assert [found.number for found in answer.parcels] == ["90000000017", "90000000028", "ZK8F5NQG"]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"errorCode": "E_404_01", "errorMessage": "No."}, Answer(errors=(Fault(None, "E_404_01", "No."),))),
+        ({"unitno": NUMBER, "errorCode": "E_404_01", "errorMessage": "No."}, Answer(not_found=(NUMBER,))),
+        ({"errors": [{"code": "V1", "message": "No.", "field": "x"}]}, Answer(errors=(Fault(None, "V1", "No."),))),
+    ],
+)
+def test_an_error_of_another_call_keeps_its_code_and_words(body: object, expected: Answer) -> None:
+    assert CARRIER.parse(json.dumps(body).encode(), 400) == expected
+
+
+def test_words_of_the_page_are_read_as_a_browser_shows_them() -> None:
+    line = {"date": "2026-11-20", "time": "14:31:00", "evtDscr": "Livrat la v&#226;nz&#259;tor &amp; Fiii"}
+    body = {"tuStatus": [{"tuNo": NUMBER, "history": [line], "progressBar": {"statusInfo": "DELIVERED"}}]}
+    (found,) = CARRIER.parse(json.dumps(body).encode()).parcels
+    assert found.scans[0].text == "Livrat la v\u00e2nz\u0103tor & Fiii"
+
+
 @pytest.mark.parametrize(
     ("code", "status", "sub_status"),
     [
@@ -181,6 +208,12 @@ def test_a_delivery_has_its_time_and_a_parcel_shop_none() -> None:
 )
 def test_another_body_is_refused_by_its_name(body: object, named: str) -> None:
     with pytest.raises(BadPayload, match=named):
+        CARRIER.parse(json.dumps(body).encode())
+
+
+def test_the_answer_to_buying_a_label_is_none_to_tracking() -> None:
+    body = {"trackingNumbers": [NUMBER], "parcels": [{"parcelId": "P1"}], "labels": [{"labelData": "x"}]}
+    with pytest.raises(BadPayload, match="buying a label"):
         CARRIER.parse(json.dumps(body).encode())
 
 
