@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.stage import Demo, Sample, look_up, sign_in
+from tests.browser.trouble import CALLS_PER_DAY, SMALL_CONTRACT, WRONG_KEY, connect, stir_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
@@ -127,7 +128,18 @@ def test_the_console(page: Page, demo: Demo) -> None:
     wrong = faults(page, "sign-in")
     sign_in(page, demo)
     expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
-    for path in ("", "/messages", "/inbox", "/codes", "/connections", "/brands", "/search?q=a", "/search?q=TW-1005"):
+    for path in (
+        "",
+        "/messages",
+        "/inbox",
+        "/codes",
+        "/connections",
+        "/usage",
+        "/brands",
+        "/search?q=a",
+        "/search?q=ada",
+        "/search?q=TW-1005",
+    ):
         page.goto(demo.where["console"] + path)
         wrong += faults(page, path or "queue")
     order = page.url
@@ -135,6 +147,89 @@ def test_the_console(page: Page, demo: Demo) -> None:
     for panel in ("exchange", "return", "refund"):
         page.goto(f"{order}?do={panel}")
         wrong += faults(page, f"panel {panel}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_connections_at_the_console(page: Page, demo: Demo) -> None:
+    console = demo.where["console"]
+    sign_in(page, demo)
+    wrong = []
+    for path in ("/carriers", "/carriers?q=zzz", "/carriers/ups"):
+        page.goto(console + path)
+        wrong += faults(page, path)
+    page.get_by_role("button", name="Connect and test").evaluate("button => button.form.noValidate = true")
+    page.get_by_role("button", name="Connect and test").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was saved")
+    wrong += faults(page, "a form with faults")
+
+    connect(page, demo, WRONG_KEY, "nobody-knows-this-key")
+    expect(page.get_by_text("The carrier refuses these credentials.")).to_be_visible()
+    expect(page.locator("h1")).to_contain_text("Credentials refused")
+    wrong += faults(page, "bad credentials")
+    page.get_by_role("link", name="Remove").click()
+    wrong += faults(page, "removal")
+    connect(page, demo, SMALL_CONTRACT, demo.where["carrier"]["api_key"], CALLS_PER_DAY)
+    expect(page.locator("h1")).to_contain_text("Works")
+    wrong += faults(page, "a connection that works")
+
+    page.goto(f"{console}/usage")
+    expect(page.get_by_text("Nearly spent")).to_be_visible()
+    expect(page.get_by_role("link", name="Fill them in")).to_be_visible()
+    wrong += faults(page, "usage")
+    page.goto(f"{console}/connections")
+    expect(page.get_by_text("Credentials refused")).to_be_visible()
+    wrong += faults(page, "connections")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_codes_and_raw_data_at_the_console(page: Page, demo: Demo) -> None:
+    console = demo.where["console"]
+    stir_up(demo)
+    sign_in(page, demo)
+    expect(page.get_by_text("no 'events', 3 times")).to_be_visible()
+    page.goto(f"{console}/codes")
+    wrong = faults(page, "codes")
+    page.get_by_role("link", name="Map this code").click()
+    page.get_by_label("It means").select_option("exception.capacity")
+    page.get_by_role("button", name="Show what would change").click()
+    expect(page.get_by_role("heading", name="What would change")).to_be_visible()
+    wrong += faults(page, "preview")
+    page.get_by_role("button", name="Map the code").click()
+    expect(page.get_by_role("status")).to_contain_text("has a meaning now")
+    wrong += faults(page, "mapped")
+    page.get_by_role("link", name="Undo").click()
+    expect(page.get_by_role("heading", name="Decided so far")).to_be_visible()
+    wrong += faults(page, "undo")
+    page.get_by_role("button", name="Take the meaning away").click()
+    expect(page.get_by_role("status")).to_contain_text("has no meaning again")
+
+    page.goto(f"{console}/inbox")
+    wrong += faults(page, "raw data by reason")
+    page.get_by_role("link", name="no 'events'").click()
+    wrong += faults(page, "one body")
+    page.get_by_label("Reason, for the record").fill("A trial of theirs")
+    page.get_by_label("All 3 with the same error").check()
+    page.get_by_role("button", name="Lay aside").click()
+    expect(page.get_by_role("status")).to_contain_text("Laid aside: 3")
+    for path in ("/inbox?show=aside", "/inbox?show=all"):
+        page.goto(console + path)
+        wrong += faults(page, path)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_an_event_added_by_hand_is_shown_and_taken_back(page: Page, demo: Demo) -> None:
+    sign_in(page, demo)
+    page.goto(f"{demo.where['console']}/search?q={demo.other('-1008').number}")
+    page.get_by_role("link", name="Add an event").click()
+    wrong = faults(page, "event panel")
+    page.get_by_label("What happened").select_option("remark")
+    page.get_by_label("In your words").fill("The parcel shop is closed for a week. We ask for a longer time.")
+    page.get_by_role("button", name="Add the event").click()
+    expect(page.get_by_role("status")).to_be_in_viewport()
+    expect(page.get_by_role("status")).to_contain_text("Event added")
+    wrong += faults(page, "with an event")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).to_contain_text("is taken back")
     assert not wrong, "\n".join(wrong)
 
 
