@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
@@ -61,7 +61,7 @@ _REQUEST: Final = (
     "</cxf:trackSkybillV2></soapenv:Body></soapenv:Envelope>"
 )
 _NO_OFFICE: Final = "Web Services"  # where Chronopost was told of a parcel by computer
-_LISTS: Final = ("listEventInfoComp", "listEvents")
+_LISTS: Final = ("listEventInfoComp", "listEvents", "listParcel")
 
 
 class Chronopost:
@@ -127,52 +127,62 @@ class Chronopost:
 CARRIER = Chronopost()
 
 
-def _result(root: ET.Element) -> ET.Element | None:
-    """The `return` of a tracking operation, whichever version of it answered."""
-    for operation in children(root, "Body/*"):
-        if operation.tag.startswith("track") and operation.tag.endswith("Response"):
-            return operation.find("return")
-    return None
+def _operation(root: ET.Element) -> tuple[str, ET.Element | None]:
+    """The name of the operation that answered, in whichever version, and its `return`."""
+    found = next((op for op in children(root, "Body/*") if op.tag.endswith("Response")), None)
+    return ("", None) if found is None else (found.tag, found.find("return"))
 
 
 def _is_empty(body: bytes) -> bool:
     try:
-        result = _result(as_xml(body))
+        result = _operation(as_xml(body))[1]
     except BadPayload:
         return False
     if result is None or child_text(result, "errorCode") != "0":
         return False
-    listed = _list_of(result)
-    return listed is None or (not child_text(listed, "skybillNumber") and listed.find("events") is None)
+    return all(not child_text(held, "skybillNumber") and held.find("events") is None for held in _lists(result))
 
 
-def _list_of(result: ET.Element) -> ET.Element | None:
-    return next((found for name in _LISTS if (found := result.find(name)) is not None), None)
+def _lists(result: ET.Element) -> Iterator[ET.Element]:
+    """The events of one number, or of every parcel that has a reference."""
+    return (found for name in _LISTS for found in children(result, name))
 
 
 def _answer(root: ET.Element) -> Answer:
     fault = root.find("Body/Fault")
     if fault is not None:
         return Answer(errors=(Fault(None, child_text(fault, "faultcode"), child_text(fault, "faultstring")),))
-    result = _result(root)
-    if result is None:
-        raise BadPayload("chronopost: no answer of a tracking operation in the envelope")
+    operation, result = _operation(root)
     code = child_text(result, "errorCode")
-    if code != "0":
-        if not code:
-            raise BadPayload("chronopost: a tracking answer without errorCode")
+    if code and code != "0":
         return Answer(errors=(Fault(None, code, child_text(result, "errorMessage")),))
-    listed = _list_of(result)
-    if listed is None:
+    if result is None or not operation.startswith("track"):
+        raise BadPayload("chronopost: no answer of a tracking operation in the envelope")
+    if not code:
+        raise BadPayload("chronopost: a tracking answer without errorCode")
+    read = [*map(_listed, _lists(result)), *map(_found, children(result, "listInfosPOD"))]
+    if not read:
         raise BadPayload("chronopost: a tracking answer that names neither a parcel nor an error")
-    return _listed(listed)
+    return Answer(
+        parcels=tuple(parcel for one in read for parcel in one.parcels),
+        not_found=tuple(number for one in read for number in one.not_found),
+    )
 
 
 def _listed(listed: ET.Element) -> Answer:
-    number = child_text(listed, "skybillNumber")
+    return _told(listed, children(listed, "events"))
+
+
+def _found(found: ET.Element) -> Answer:
+    """A parcel of a search, with the one event that matters."""
+    return _told(found, children(found, "significantEvent"))
+
+
+def _told(holder: ET.Element, events: Iterable[ET.Element]) -> Answer:
+    number = child_text(holder, "skybillNumber")
     if not number:
         raise BadPayload("chronopost: a list of events without its skybillNumber")
-    scans = oldest_first(_scan(event) for event in children(listed, "events") if len(event))
+    scans = oldest_first(_scan(event) for event in events if len(event))
     if not scans:
         return Answer(not_found=(number,))
     status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))

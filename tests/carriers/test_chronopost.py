@@ -120,6 +120,47 @@ def test_an_information_system_is_no_place() -> None:
     assert parcel(event(postcode="91090")).scans[0].place == Place(city="HUB", postcode="91090")
 
 
+def of_operation(name: str, inside: str) -> bytes:
+    words = f'<ns1:{name} xmlns:ns1="http://cxf.tracking.soap.chronopost.fr/"><return>{inside}</return></ns1:{name}>'
+    envelope = "http://schemas.xmlsoap.org/soap/envelope/"
+    return f'<soap:Envelope xmlns:soap="{envelope}"><soap:Body>{words}</soap:Body></soap:Envelope>'.encode()
+
+
+def scanned(kind: str, code: str) -> str:
+    return f"<{kind}><code>{code}</code><eventDate>2026-11-20T09:00:00+01:00</eventDate></{kind}>"
+
+
+def test_every_parcel_of_a_reference_is_told() -> None:
+    parcels = [
+        f"<listParcel>{scanned('events', code)}<skybillNumber>{number}</skybillNumber></listParcel>"
+        for number, code in (("89100000000017", "TA"), ("89100000000028", "D"))
+    ]
+    none = "<listParcel><skybillNumber>89100000000039</skybillNumber></listParcel>"
+    body = of_operation("trackWithSenderRefResponse", f"<errorCode>0</errorCode>{''.join(parcels)}{none}")
+    answer = CARRIER.parse(body)
+    assert [(found.number, found.status) for found in answer.parcels] == [
+        ("89100000000017", Status.OUT_FOR_DELIVERY),
+        ("89100000000028", Status.DELIVERED),
+    ]
+    assert answer.not_found == ("89100000000039",)
+
+
+def test_a_search_tells_the_one_event_that_matters() -> None:
+    inside = f"{scanned('significantEvent', 'D')}<skybillNumber>89100000000017</skybillNumber>"
+    body = of_operation("trackSearchResponse", f"<errorCode>0</errorCode><listInfosPOD>{inside}</listInfosPOD>")
+    (found,) = CARRIER.parse(body).parcels
+    assert (found.number, [scan.code for scan in found.scans]) == ("89100000000017", ["D"])
+
+
+@pytest.mark.parametrize("operation", ["cancelSkybillResponse", "shippingMultiParcelV5Response"])
+def test_an_error_of_another_operation_keeps_its_words_and_its_success_is_no_tracking(operation: str) -> None:
+    failed = of_operation(operation, "<errorCode>33</errorCode><errorMessage>Invalid account</errorMessage>")
+    (error,) = CARRIER.parse(failed).errors
+    assert (error.code, error.text) == ("33", "Invalid account")
+    with pytest.raises(BadPayload, match="no answer of a tracking operation"):
+        CARRIER.parse(of_operation(operation, "<errorCode>0</errorCode>"))
+
+
 @pytest.mark.parametrize(
     "body",
     [
