@@ -9,10 +9,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlmodel import SQLModel
 
 import portal.tables  # noqa: F401  (fills the metadata)
 from portal.db import Database
+from portal.tables.columns import schema
 
 # Two processes that migrate at once: the second waits for the first. Any number does, as long as it stays the same.
 _PG_LOCK = 4_711_2026
@@ -48,7 +48,7 @@ def differences(db: Database) -> list[Any]:
     """What the tables in code have and the migrated database has not, or the reverse. Empty is right."""
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        return list(compare_metadata(context, SQLModel.metadata))
+        return list(compare_metadata(context, schema()))
 
 
 def revise(db: Database, message: str) -> None:

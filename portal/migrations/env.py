@@ -4,10 +4,9 @@ from typing import Literal
 
 from alembic import context
 from sqlalchemy import Connection
-from sqlmodel import SQLModel
 
 import portal.tables  # noqa: F401  (fills the metadata)
-from portal.tables.columns import Json
+from portal.tables.columns import Json, schema
 
 
 def _render_item(kind: str, item: object, _: object) -> str | Literal[False]:
@@ -21,7 +20,7 @@ def run() -> None:
     connection: Connection = context.config.attributes["connection"]
     context.configure(
         connection=connection,
-        target_metadata=SQLModel.metadata,
+        target_metadata=schema(),
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
         render_item=_render_item,

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Index
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from portal.tables.columns import BigInt, Json, opaque_id, row_id
+from portal.tables.columns import BigInt, Json, Table, opaque_id, row_id
 
 
-class Audit(SQLModel, table=True):
+class Audit(Table, table=True):
     """One act. `actor` is "agent:<public id>", "shopper", "system" or "carrier:<slug>"."""
 
     __tablename__ = "audit"
@@ -26,7 +26,7 @@ class Audit(SQLModel, table=True):
     at: datetime
 
 
-class Note(SQLModel, table=True):
+class Note(Table, table=True):
     """An agent's remark on an order; never shown to the shopper."""
 
     __tablename__ = "note"

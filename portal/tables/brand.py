@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from portal.tables.columns import BigInt, Json, row_id
+from portal.tables.columns import BigInt, Json, Table, row_id
 
 
-class Brand(SQLModel, table=True):
+class Brand(Table, table=True):
     """One shop front. Every shopper's row belongs to exactly one; nothing crosses."""
 
     __tablename__ = "brand"
@@ -36,7 +36,7 @@ class Brand(SQLModel, table=True):
     created_at: datetime
 
 
-class PolicyVersion(SQLModel, table=True):
+class PolicyVersion(Table, table=True):
     """A returns policy as data. Never changed, only followed by the next version; each return keeps the one it met."""
 
     __tablename__ = "policy_version"
@@ -50,7 +50,7 @@ class PolicyVersion(SQLModel, table=True):
     created_at: datetime
 
 
-class HowTo(SQLModel, table=True):
+class HowTo(Table, table=True):
     """How to use what was bought: one article for a SKU or a tag, in one language."""
 
     __tablename__ = "how_to"

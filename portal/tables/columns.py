@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Dialect, Index, Integer, text
+from sqlalchemy import JSON, BigInteger, Dialect, Index, Integer, MetaData, text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 
@@ -47,13 +47,36 @@ def row_id() -> Any:
     return Field(default=None, primary_key=True, sa_type=BigInt)
 
 
+def partial_index(name: str, *columns: str, sqlite: str, postgresql: str) -> Index:
+    """An index over the rows where a condition holds, as each database spells it.
+
+    Kept aside until `schema` wants it: an index that has it loads every dialect and driver that SQLAlchemy knows.
+    """
+    return Index(name, *columns, info={"sqlite_where": sqlite, "postgresql_where": postgresql})
+
+
+def schema() -> MetaData:
+    """All tables with all they have, for whoever writes or compares a schema."""
+    for table in SQLModel.metadata.tables.values():
+        for index in table.indexes:
+            for option, condition in index.info.items():
+                index.dialect_kwargs[option] = text(condition)
+    return SQLModel.metadata
+
+
 def due_index(name: str) -> Index:
     """An index over `next_at` of the rows that have one: finished work, nearly all of a table, takes no room in it."""
-    waiting = text("next_at IS NOT NULL")
-    return Index(name, "next_at", postgresql_where=waiting, sqlite_where=waiting)
+    waiting = "next_at IS NOT NULL"
+    return partial_index(name, "next_at", sqlite=waiting, postgresql=waiting)
 
 
-class Work(SQLModel):
+class Table(SQLModel):
+    """What every table is. SQLModel does not validate its rows, so validators wait until somebody asks for one."""
+
+    model_config = {"defer_build": True}
+
+
+class Work(Table):
     """A row that is work: due at `next_at`, owned by whoever claims it, finished at `done_at` or given up at `dead_at`.
 
     `next_at` is None exactly when nothing is left to do.

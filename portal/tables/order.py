@@ -4,12 +4,12 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from portal.tables.columns import BigInt, Json, opaque_id, row_id
+from portal.tables.columns import BigInt, Json, Table, opaque_id, row_id
 
 
-class Order(SQLModel, table=True):
+class Order(Table, table=True):
     """One order of one brand, in one currency.
 
     `number` is as the shop prints it; `number_key` folds case, spaces, '#' and full-width digits for lookup.
@@ -58,7 +58,7 @@ class Order(SQLModel, table=True):
     updated_at: datetime
 
 
-class OrderLine(SQLModel, table=True):
+class OrderLine(Table, table=True):
     """One line of an order. `discount_minor` and `tax_minor` are the line's whole share, not per unit."""
 
     __tablename__ = "order_line"
@@ -89,7 +89,7 @@ class OrderLine(SQLModel, table=True):
     ships: bool = Field(default=True, description="False for gift cards and services: nothing to send back")
 
 
-class Product(SQLModel, table=True):
+class Product(Table, table=True):
     """One sellable variant. Variants of one thing share `group_key`; exchanges stay inside a group."""
 
     __tablename__ = "product"

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from sqlalchemy import Index, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from portal.tables.columns import BigInt, opaque_id, row_id
+from portal.tables.columns import BigInt, Table, opaque_id, row_id
 
 
-class Customer(SQLModel, table=True):
+class Customer(Table, table=True):
     """Somebody who ordered. `email` is normalised (trimmed, lower case, IDNA)."""
 
     __tablename__ = "customer"
@@ -23,7 +23,7 @@ class Customer(SQLModel, table=True):
     created_at: datetime
 
 
-class AccessLink(SQLModel, table=True):
+class AccessLink(Table, table=True):
     """A mailed link that opens one order without sign-in. Ends at `expires_at`; may be revoked.
 
     With `agent_id` it was not mailed: that agent looks at what the shopper sees.
@@ -41,7 +41,7 @@ class AccessLink(SQLModel, table=True):
     agent_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="agent.id")
 
 
-class ShopperSession(SQLModel, table=True):
+class ShopperSession(Table, table=True):
     """What a lookup or a mailed link opened: one order, at one trust level (`status`, `agent`, `email` or `link`)."""
 
     __tablename__ = "shopper_session"
@@ -55,7 +55,7 @@ class ShopperSession(SQLModel, table=True):
     expires_at: datetime
 
 
-class Agent(SQLModel, table=True):
+class Agent(Table, table=True):
     """A member of the shop's staff. `brands` empty means every brand of the installation."""
 
     __tablename__ = "agent"
@@ -71,7 +71,7 @@ class Agent(SQLModel, table=True):
     created_at: datetime
 
 
-class AgentSession(SQLModel, table=True):
+class AgentSession(Table, table=True):
     """A signed-in agent. Idle and absolute limits are in portal.web.access."""
 
     __tablename__ = "agent_session"

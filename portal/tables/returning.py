@@ -4,12 +4,12 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from portal.tables.columns import BigInt, Json, Work, due_index, opaque_id, row_id
+from portal.tables.columns import BigInt, Json, Table, Work, due_index, opaque_id, row_id
 
 
-class ReturnCase(SQLModel, table=True):
+class ReturnCase(Table, table=True):
     """One return. `status` moves only by returns.machine; `rma` is the code that people read out."""
 
     __tablename__ = "return_case"
@@ -49,7 +49,7 @@ class ReturnCase(SQLModel, table=True):
     created_by: str = "shopper"
 
 
-class ReturnItem(SQLModel, table=True):
+class ReturnItem(Table, table=True):
     """Units of one order line on their way back."""
 
     __tablename__ = "return_item"
@@ -96,7 +96,7 @@ class Label(Work, table=True):
     created_at: datetime
 
 
-class Refund(SQLModel, table=True):
+class Refund(Table, table=True):
     """Append-only ledger of money owed back. One row per decision; `key` makes a repeat harmless."""
 
     __tablename__ = "refund"

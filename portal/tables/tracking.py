@@ -3,13 +3,13 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlmodel import Field
 
-from portal.tables.columns import BigInt, Json, Work, due_index, opaque_id, row_id
+from portal.tables.columns import BigInt, Json, Table, Work, due_index, opaque_id, partial_index, row_id
 
 
-class Connection(SQLModel, table=True):
+class Connection(Table, table=True):
     """An account with a carrier. Secrets are AES-GCM ciphertext; `hook_token` is the opaque end of the webhook path."""
 
     __tablename__ = "connection"
@@ -39,7 +39,7 @@ class Connection(SQLModel, table=True):
     removed_at: datetime | None = Field(default=None, description="kept for what refers to it, without its secrets")
 
 
-class ConnectionUse(SQLModel, table=True):
+class ConnectionUse(Table, table=True):
     """Calls made in one period and what for: what the operator is shown. See portal.tracking.budget."""
 
     __tablename__ = "connection_use"
@@ -54,7 +54,7 @@ class ConnectionUse(SQLModel, table=True):
     labels: int = 0
 
 
-class ConnectionPace(SQLModel, table=True):
+class ConnectionPace(Table, table=True):
     """How far ahead of its pace a connection is in one budget: what keeps `About.budgets` in all processes."""
 
     __tablename__ = "connection_pace"
@@ -103,7 +103,7 @@ class Handshake(Work, table=True):
     received_at: datetime
 
 
-class CarrierToken(SQLModel, table=True):
+class CarrierToken(Table, table=True):
     """One OAuth token for all processes. `leased_until` makes fetching single flight."""
 
     __tablename__ = "carrier_token"
@@ -114,7 +114,7 @@ class CarrierToken(SQLModel, table=True):
     leased_until: datetime | None = None
 
 
-class Shipment(SQLModel, table=True):
+class Shipment(Table, table=True):
     """One parcel of an order, outbound or coming back.
 
     Everything from `status` to `story` is derived by portal.tracking.timeline from scans and promises, and can be
@@ -179,7 +179,7 @@ class Shipment(SQLModel, table=True):
     updated_at: datetime
 
 
-class ShipmentItem(SQLModel, table=True):
+class ShipmentItem(Table, table=True):
     """How many units of an order line travel in this parcel."""
 
     __tablename__ = "shipment_item"
@@ -189,20 +189,14 @@ class ShipmentItem(SQLModel, table=True):
     quantity: int
 
 
-class Scan(SQLModel, table=True):
+class Scan(Table, table=True):
     """One carrier event, kept as the carrier said it. See carriers.contract.Scan for the columns' meaning."""
 
     __tablename__ = "scan"
     __table_args__ = (
         UniqueConstraint("shipment_id", "key"),
         # What a mapping of its code may change: a few rows of millions.
-        Index(
-            "ix_scan_unlisted",
-            "carrier",
-            "code",
-            postgresql_where=text("unlisted"),
-            sqlite_where=text("unlisted = 1"),
-        ),
+        partial_index("ix_scan_unlisted", "carrier", "code", sqlite="unlisted = 1", postgresql="unlisted"),
     )
 
     id: int | None = row_id()
@@ -229,7 +223,7 @@ class Scan(SQLModel, table=True):
     inbox_id: int | None = Field(default=None, sa_type=BigInt)
 
 
-class UnmappedCode(SQLModel, table=True):
+class UnmappedCode(Table, table=True):
     """A carrier's code that is in no table of ours: shown in the carrier's words, counted here, never guessed."""
 
     __tablename__ = "unmapped_code"

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Index, LargeBinary, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
-from portal.tables.columns import BigInt, Json, Work, due_index, row_id
+from portal.tables.columns import BigInt, Json, Table, Work, due_index, row_id
 
 
 class Inbox(Work, table=True):
@@ -70,7 +70,7 @@ class LinkRequest(Work, table=True):
     asked_at: datetime
 
 
-class Hit(SQLModel, table=True):
+class Hit(Table, table=True):
     """A rate counter shared by all processes: tries under one key in one period."""
 
     __tablename__ = "hit"
@@ -81,7 +81,7 @@ class Hit(SQLModel, table=True):
     expires_at: datetime = Field(index=True)
 
 
-class Heartbeat(SQLModel, table=True):
+class Heartbeat(Table, table=True):
     """When each recurring job last finished, for /health."""
 
     __tablename__ = "heartbeat"

@@ -10,12 +10,12 @@ import asyncio
 import importlib
 import pkgutil
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import orjson
 import structlog
@@ -24,7 +24,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, NoMatchFound, Route, Router
+from starlette.types import Receive, Scope, Send
 
 from portal.app import App
 from portal.brands import host_name
@@ -44,6 +45,8 @@ RETRY_SECONDS = 5
 # A name that holds its content's hash is kept for a year and never asked about again.
 FOREVER_SECONDS = 365 * 24 * 3600
 CONSOLE = "/console"
+SHOP_PAGES = "portal.web.pages"
+CONSOLE_PAGES = "portal.web.pages.console"
 
 
 @dataclass(slots=True)
@@ -140,17 +143,44 @@ def quick_page(path: str, *, who: Callable[[Ask], Reads[Any]]) -> Callable[[Call
     return lambda run: QuickPage(path, who, run)
 
 
-def all_pages() -> list[Page | QuickPage]:
-    """Every page of every module in portal/web/pages. Raises LookupError for a module that declares none."""
-    folder = importlib.import_module("portal.web.pages")
+def pages_below(package: str) -> list[Page | QuickPage]:
+    """Every page of every module directly in a package. Raises LookupError for a module that declares none."""
+    folder = importlib.import_module(package)
     found: list[Page | QuickPage] = []
-    for info in sorted(pkgutil.walk_packages(folder.__path__, f"{folder.__name__}."), key=lambda info: info.name):
+    for info in sorted(pkgutil.iter_modules(folder.__path__, f"{package}."), key=lambda info: info.name):
+        if info.ispkg:
+            continue
         module = importlib.import_module(info.name)
         pages = [value for value in vars(module).values() if isinstance(value, Page | QuickPage)]
-        if not pages and not info.ispkg:
+        if not pages:
             raise LookupError(f"{info.name} declares no page")
         found += pages
     return found
+
+
+class Later(BaseRoute):
+    """Everything below a path, loaded when it is first asked for: a server that only shoppers see is up sooner."""
+
+    def __init__(self, prefix: str, load: Callable[[], Awaitable[Router]]) -> None:
+        self._prefix = prefix
+        self._load = load
+        self._router: Router | None = None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the path lies below."""
+        path = scope["path"]
+        is_below = scope["type"] == "http" and (path == self._prefix or path.startswith(f"{self._prefix}/"))
+        return Match.FULL if is_below else Match.NONE, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets the routes below decide."""
+        if self._router is None:
+            self._router = await self._load()
+        await self._router(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> NoReturn:
+        """No route here has a name."""
+        raise NoMatchFound(name, path_params)
 
 
 class Edge:
@@ -161,13 +191,21 @@ class Edge:
         self.threads = threads
         self.lines = Lines(app.db) if app.db.is_postgres else None
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[BaseRoute]:
+        """The shopper's pages and, once somebody asks for it, the console."""
+        return [*self._routes(SHOP_PAGES), Later(CONSOLE, self._console)]
+
+    def _routes(self, package: str) -> list[Route]:
         """One route per page; fixed paths before patterns, so that no pattern hides one, but the hottest first of all.
 
         A path is compared with one route after the other. No fixed path looks like one of a quick page (tested).
         """
-        pages = sorted(all_pages(), key=lambda page: (isinstance(page, Page), page.path.count("{"), page.path))
+        pages = pages_below(package)
+        pages.sort(key=lambda page: (isinstance(page, Page), page.path.count("{"), page.path))
         return [Route(page.path, self.endpoint(page), methods=[page.method]) for page in pages]
+
+    async def _console(self) -> Router:
+        return Router(await self._in_thread(self._routes, CONSOLE_PAGES), redirect_slashes=False)
 
     async def close(self) -> None:
         """Lets go of what the event loop holds."""

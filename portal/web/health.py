@@ -19,7 +19,6 @@ from starlette.routing import Route
 from portal.app import App
 from portal.notify.outbox import channel_trouble
 from portal.tables import CodeMapping, Connection, Heartbeat, Inbox, Label, LinkRequest, Outbox, Shipment, UnmappedCode
-from portal.tracking.mapping import is_open
 from portal.web.edge import unavailable
 
 log = structlog.get_logger("portal.health")
@@ -75,6 +74,8 @@ def health(app: App) -> Response:
 
 def report(tx: Session, now: datetime) -> dict[str, Any]:
     """What waits, what is dead, who is red, and when each job last ran. Ages in whole seconds."""
+    from portal.tracking.mapping import is_open  # the worker's; only this report needs it in a web process
+
     work = {name: _work(tx, table, now) for name, table in _WORK.items()}
     due = tx.execute(
         select(func.count(), func.min(Shipment.next_at)).where(Shipment.__table__.c.next_at <= now)  # type: ignore[attr-defined]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 
@@ -22,7 +24,7 @@ from portal.app import App
 from portal.tables import Connection, Inbox, UnmappedCode
 from portal.web.guard import Guard, guards
 from portal.worker import beat
-from tests.conftest import Clock
+from tests.conftest import SECRET_KEY, Clock
 from tests.portal.tracking.door import Door
 from tests.portal.tracking.northpost import connect
 from tests.world import World
@@ -160,3 +162,24 @@ def test_log_lines_are_json_with_listed_keys_alone() -> None:
     assert lines[1]["event"] == "odd request from %s"
     assert "ada" not in str(lines)
     assert set(lines[0]) == {"event", "level", "logger", "timestamp", "path", "exception"}
+
+
+def test_a_web_process_starts_without_what_only_others_need(sqlite_url: str) -> None:
+    """Each of these would be most of the start (docs/performance.md)."""
+    others = [
+        "weasyprint",
+        "httpx",
+        "apscheduler",
+        "psycopg",
+        "portal.web.pages.console",
+        "sqlalchemy.dialects.postgresql",
+    ]
+    program = f"""
+import sys
+from portal.app import create
+from portal.settings import load
+create(load(secret_key={SECRET_KEY!r}, database_url={sqlite_url!r}))
+print([name for name in {others!r} if name in sys.modules])
+"""
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert loaded.stdout.strip() == "[]"

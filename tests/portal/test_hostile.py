@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from portal.app import App
-from portal.web.edge import all_pages
+from portal.web.edge import CONSOLE, CONSOLE_PAGES, SHOP_PAGES, pages_below
 from portal.web.pages.order import order_page
 from tests.client import Client
 from tests.conftest import Clock
@@ -17,15 +17,21 @@ from tests.portal.console.test_scope import dump
 from tests.portal.web.shopping import look_up, open_by_link
 from tests.world import World
 
-SHOPPERS = [page for page in all_pages() if "{order}" in page.path and not page.path.startswith("/console")]
+SHOPPERS = [page for page in pages_below(SHOP_PAGES) if "{order}" in page.path]
 
 
 def test_every_page_names_who_may_see_it() -> None:
-    pages = all_pages()
+    pages = [*pages_below(SHOP_PAGES), *pages_below(CONSOLE_PAGES)]
     assert order_page in pages
     assert all(callable(page.who) for page in pages)
     open_to_all = {page.path for page in pages if page.who.__name__ == "nobody"}
     assert not [path for path in open_to_all if "{order}" in path or "{ref}" in path or "{case}" in path]
+
+
+def test_the_consoles_pages_and_no_others_lie_below_its_path() -> None:
+    """Its routes are loaded when that path is asked for."""
+    assert all(page.path.startswith(CONSOLE) for page in pages_below(CONSOLE_PAGES))
+    assert not any(page.path.startswith(CONSOLE) for page in pages_below(SHOP_PAGES))
 
 
 @pytest.mark.parametrize("mine", [True, False])

@@ -13,12 +13,12 @@ from portal.notify.outbox import put
 from portal.returning import start
 from portal.tables import Brand, Connection, Inbox, Note, Order, Outbox, ReturnCase
 from portal.web.console.seal import seal
-from portal.web.edge import Page, all_pages
+from portal.web.edge import CONSOLE_PAGES, Page, pages_below
 from tests.client import Client
 from tests.portal.console.desk import Desk
 from tests.world import World
 
-ROUTES = [page for page in all_pages() if page.path.startswith("/console")]
+ROUTES = pages_below(CONSOLE_PAGES)
 OPEN = {"/console/sign-in", "/console/static/{file}"}
 # What a carrier needs to be connected is the same for everybody.
 FOR_ALL = {"/console/carriers/{carrier}"}
