@@ -228,17 +228,38 @@ def _subscribed(http: Http, number: str) -> Subscribed:
 
 def _answer(answer: Mapping[str, Any]) -> Answer:
     """Trackings, errors, or both where a bulk call was taken in part."""
-    faults = [Fault(None, text(e["code"]), text(e.get("message"))) for e in each(answer.get("errors"))]
+    faults = [_fault(e) for e in each(answer.get("errors"))]
+    if error := some(answer.get("error")):  # of a bulk call as a whole
+        faults.append(_fault(error))
+    if isinstance(answer.get("data"), list):
+        return _bulk(each(answer["data"]), faults)
     data = some(answer.get("data"))
     if not data and not faults:
         raise ValueError("an answer without data")
-    if data and "trackings" not in data and not faults:
+    if made := [some(data["tracker"])] if "tracker" in data else each(data.get("trackers")):
+        return Answer(tuple(Parcel(_numbered(tracker)) for tracker in made), errors=tuple(faults))
+    if data and not data.keys() & {"trackings", "trackers"} and not faults:
         raise ValueError("an answer without trackings")
     read = _joined(each(data.get("trackings")))
     others = [fault for fault in faults if fault.code not in _NO_TRACKER]
     if faults and not others and not read.parcels:
         others = faults  # nobody says which number it was about
     return Answer(read.parcels, read.not_found, (*others, *read.errors))
+
+
+def _fault(error: Mapping[str, Any], number: str | None = None) -> Fault:
+    return Fault(number, text(error["code"]), text(error.get("message")))
+
+
+def _bulk(entries: Sequence[Mapping[str, Any]], faults: Sequence[Fault]) -> Answer:
+    """What a bulk call made: trackers, which say nothing of their parcels yet, and why others were not made."""
+    made, refused = [], list(faults)
+    for entry in entries:
+        number = text(some(entry["inputData"]).get("trackingNumber"))
+        refused += [_fault(error, number or None) for error in each(entry.get("errors"))]
+        if tracker := some(entry.get("tracker")):
+            made.append(Parcel(_numbered(tracker)))
+    return Answer(tuple(made), errors=tuple(refused))
 
 
 def _joined(entries: Sequence[Mapping[str, Any]]) -> Answer:
@@ -265,7 +286,11 @@ def _joined(entries: Sequence[Mapping[str, Any]]) -> Answer:
 
 
 def _number(entry: Mapping[str, Any]) -> str:
-    if number := text(some(entry["tracker"])["trackingNumber"]):
+    return _numbered(some(entry["tracker"]))
+
+
+def _numbered(tracker: Mapping[str, Any]) -> str:
+    if number := text(tracker["trackingNumber"]):
         return number
     raise ValueError("a tracker without trackingNumber")
 
@@ -308,8 +333,6 @@ def _scans(events: Sequence[Mapping[str, Any]]) -> tuple[Scan, ...]:
 
 def _scan(event: Mapping[str, Any]) -> Scan:
     code, milestone = text(event.get("statusCode")), text(event.get("statusMilestone"))
-    if not code and not milestone:
-        raise ValueError("an event without a status")
     status, sub_status = _meaning(event)
     moment = _moment(event)
     return Scan(
@@ -341,7 +364,11 @@ def _moment(event: Mapping[str, Any]) -> When:
 
 
 def _estimate(delivery: Mapping[str, Any]) -> Estimate | None:
-    """The day, whatever clock it was filled up with."""
+    """The courier's days where it gave them, else Ship24's, whatever clock they were filled up with."""
+    given = some(delivery.get("courierEstimatedDeliveryDate"))
+    days = [date.fromisoformat(m.local[:10]) for m in (when(given.get("from")), when(given.get("to"))) if m.local]
+    if days:
+        return Estimate(min(days), max(days), "courierEstimatedDeliveryDate")
     told = when(delivery.get("estimatedDeliveryDate"))
     if not told.local:
         return None

@@ -169,7 +169,7 @@ ABOUT = About(
         "numbers until they are filled in there.",
         "TrackingMore asks couriers every four to six hours; more frequent polls tell nothing new.",
         "A tracking that was given up after 30 days of silence is expired; it is taken up again only there.",
-        "Bodies of versions 2 and 3 are read as far as their names are those of version 4.",
+        "Bodies of versions 2 and 3 are read, but those versions are not asked.",
     ),
 )
 
@@ -407,7 +407,7 @@ def _number(entry: Mapping[str, Any]) -> str:
 
 def _age(entry: Mapping[str, Any]) -> str:
     """Orders the trackings of one number: the one whose newest checkpoint is newest comes last."""
-    return max((when(point.get("checkpoint_date")).local for point in _checkpoints(entry)), default="")
+    return max((when(_named(point, "checkpoint_date", "Date")).local for point in _checkpoints(entry)), default="")
 
 
 def _parcel(number: str, entry: Mapping[str, Any]) -> Parcel:
@@ -441,26 +441,29 @@ def _scans(entry: Mapping[str, Any]) -> tuple[Scan, ...]:
     return oldest_first({scan.key(): scan for scan in scans}.values(), newest_first=True)
 
 
+def _named(point: Mapping[str, Any], *names: str) -> Any:
+    """The first of these fields that is filled; those after the first are of versions 2 and 3."""
+    return next((point[name] for name in names if point.get(name)), None)
+
+
 def _scan(point: Mapping[str, Any]) -> Scan:
-    finer = text(point.get("checkpoint_delivery_substatus"))
-    coarse = text(point.get("checkpoint_delivery_status") or point.get("checkpoint_status"))
-    if not finer and not coarse:
-        raise ValueError("a checkpoint without a status")
+    finer = text(_named(point, "checkpoint_delivery_substatus", "substatus"))
+    coarse = text(_named(point, "checkpoint_delivery_status", "checkpoint_status"))
     status, sub_status = _meaning(finer, coarse)
     place = Place(
-        city=text(point.get("city")) or text(point.get("location")),
+        city=text(_named(point, "city", "location", "Details")),
         region=text(point.get("state")),
         postcode=text(point.get("zip")),
         country=text(point.get("country_iso2")),
     )
-    moment = placed(when(point.get("checkpoint_date")), place)
+    moment = placed(when(_named(point, "checkpoint_date", "Date")), place)
     return Scan(
         at=moment.at,
         local=moment.local,
         offset=moment.offset,
         zone_from=moment.zone_from,
         code=finer or coarse,
-        text=text(point.get("tracking_detail")),
+        text=text(_named(point, "tracking_detail", "StatusDescription")),
         status=status,
         sub_status=sub_status,
         place=place,

@@ -11,7 +11,7 @@ import pytest
 
 from carriers.adapters.ship24 import CARRIER, MILESTONES, STATUS_CODES, UNMAPPED, UNREADABLE
 from carriers.auth import MemoryTokens
-from carriers.contract import Answer, Estimate, Subscribed, Wanted, ZoneFrom
+from carriers.contract import Answer, Estimate, Fault, Parcel, Subscribed, Wanted, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, RateLimited
 from carriers.http import Http, open_client, open_http
 from carriers.status import Status
@@ -200,6 +200,35 @@ def test_the_estimate_is_a_day_and_is_over_with_the_delivery() -> None:
     assert parsed(moving).parcels[0].estimated == Estimate(day, day, "estimatedDeliveryDate")
     moving["shipment"] |= {"statusCode": "delivery_delivered", "statusMilestone": "delivered"}
     assert parsed(moving).parcels[0].estimated is None
+
+
+def test_the_days_of_the_courier_come_before_those_of_ship24() -> None:
+    moving = tracking(NUMBER, "id-1", event("transit_handover", "in_transit", "2026-11-20T08:00:00"))
+    days: dict[str, str | None] = {"from": "2026-11-21T17:00:00", "to": "2026-11-23T18:00:00"}
+    moving["shipment"]["delivery"] |= {"estimatedDeliveryDate": "2026-11-22", "courierEstimatedDeliveryDate": days}
+    expected = Estimate(date(2026, 11, 21), date(2026, 11, 23), "courierEstimatedDeliveryDate")
+    assert parsed(moving).parcels[0].estimated == expected
+    days |= {"from": None, "to": None}
+    assert parsed(moving).parcels[0].estimated == Estimate(
+        date(2026, 11, 22), date(2026, 11, 22), "estimatedDeliveryDate"
+    )
+
+
+def test_a_tracker_alone_names_its_number_and_says_nothing_of_the_parcel() -> None:
+    tracker = {"trackerId": "id-1", "trackingNumber": NUMBER}
+    for data in ({"tracker": tracker}, {"trackers": [tracker]}):
+        assert CARRIER.parse(json.dumps({"data": data}).encode(), 201) == Answer((Parcel(NUMBER),))
+
+
+def test_a_bulk_call_tells_what_it_made_and_why_not_the_others() -> None:
+    made = {"itemStatus": "created", "inputData": {"trackingNumber": NUMBER}, "errors": None}
+    refused = {"inputData": {"trackingNumber": "X1"}, "errors": [{"code": "validation_error", "message": "No."}]}
+    body = {"status": "partial", "data": [made | {"tracker": {"trackingNumber": NUMBER}}, refused], "error": None}
+    fault = Fault("X1", "validation_error", "No.")
+    assert CARRIER.parse(json.dumps(body).encode(), 207) == Answer((Parcel(NUMBER),), errors=(fault,))
+    whole = {"status": "error", "data": None, "error": {"code": "quota_limit_reached", "message": "No more."}}
+    answer = CARRIER.parse(json.dumps(whole).encode(), 403)
+    assert answer == Answer(errors=(Fault(None, "quota_limit_reached", "No more."),))
 
 
 def test_of_two_trackers_of_a_number_the_one_with_the_newest_news_counts() -> None:

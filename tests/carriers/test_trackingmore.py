@@ -237,6 +237,25 @@ def test_the_estimate_is_a_day_and_is_over_with_the_delivery() -> None:
     assert parsed([there | told]).parcels[0].estimated is None
 
 
+def test_a_tracking_of_the_older_versions_is_read_by_its_own_names() -> None:
+    point = {
+        "Date": "2026-11-20 13:20",
+        "StatusDescription": "Delivered, left with an individual",
+        "Details": "AUSTIN, TX",
+        "checkpoint_status": "delivered",
+        "substatus": "delivered003",
+    }
+    bare = {"Date": "2026-11-18 09:00", "StatusDescription": "Accepted", "Details": "RENO, NV"}
+    origin = {"ItemReceived": "2026-11-18 09:00", "trackinfo": [point, bare]}
+    entry = {"tracking_number": NUMBER, "carrier_code": "usps", "status": "delivered", "origin_info": origin}
+    (parcel,) = parsed(entry).parcels
+    assert (parcel.status, parcel.sub_status) == (Status.DELIVERED, None)
+    assert [(s.local, s.code, s.text, s.place.city, s.status) for s in parcel.scans] == [
+        ("2026-11-18T09:00:00", "", "Accepted", "RENO, NV", None),
+        ("2026-11-20T13:20:00", "delivered003", point["StatusDescription"], "AUSTIN, TX", Status.DELIVERED),
+    ]
+
+
 def test_of_two_trackings_of_a_number_the_one_with_the_newest_news_counts() -> None:
     old = tracking(NUMBER, "usps", "1" * 32, point("delivered001", "2024-11-20 08:00"))
     new = tracking(NUMBER, "ups", "2" * 32, point("transit001", "2026-11-20 08:00"))
