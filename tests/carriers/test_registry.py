@@ -1,4 +1,4 @@
-"""Carriers are found by their folder, and a file that declares none stops the start."""
+"""Carriers are found by their folder, each is loaded when it is needed, and a file that declares none is told."""
 
 from __future__ import annotations
 
@@ -38,9 +38,19 @@ def test_a_file_without_its_carrier_is_an_error(
     monkeypatch.delitem(sys.modules, "carriers.adapters.stray", raising=False)
 
 
+def test_one_carrier_is_loaded_without_the_others() -> None:
+    code = (
+        "import sys; from carriers.registry import all_carriers; known = all_carriers();"
+        "assert 'ups' in known and known.get('nobody') is None and len(known) > 20; known['ups'];"
+        "print(*(name for name in sys.modules if name.startswith('carriers.adapters.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["carriers.adapters.ups"]
+
+
 def test_the_library_imports_no_web_and_no_database() -> None:
     code = (
-        "import sys; from carriers.registry import all_carriers; all_carriers();"
+        "import sys; from carriers.registry import all_carriers; list(all_carriers().values());"
         "loaded = {name.partition('.')[0] for name in sys.modules};"
         "print(*loaded & {'starlette', 'sqlmodel', 'sqlalchemy', 'jinja2', 'portal', 'returns'})"
     )
