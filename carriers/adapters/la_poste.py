@@ -140,6 +140,8 @@ def _one(item: Mapping[str, Any]) -> Answer:
         return Answer(not_found=(number,))
     if code:
         return Answer(errors=(Fault(number or None, code, text(item.get("returnMessage"))),))
+    if "code" in item and "status" in item and "link" in item:
+        raise BadPayload("la poste: this is an answer of Suivi v1, which was switched off")
     if "code" in item and "message" in item:  # of the gateway before the API: quota, key
         return Answer(errors=(Fault(None, text(item["code"]), text(item["message"])),))
     raise BadPayload("la poste: neither a shipment, a return code nor an error; this is not an answer of Suivi v2")

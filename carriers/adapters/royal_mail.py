@@ -186,8 +186,9 @@ def _parcel(number: str, piece: Mapping[str, Any], summary: Mapping[str, Any], l
     if latest and summary.get("lastEventCode"):
         scans = (_scan({key: summary.get(f"last{key[0].upper()}{key[1:]}") for key in _LAST}),)
     newest = next((scan for scan in reversed(scans) if scan.status is not None), None)
+    last = None if scans else CODES.get(text(summary.get("lastEventCode")).upper())
     category = CATEGORIES.get(text(summary.get("statusCategory")).upper())
-    status, sub_status = (newest.status, newest.sub_status) if newest else meant(category)
+    status, sub_status = (newest.status, newest.sub_status) if newest else meant(last or category)
     return Parcel(
         number=number,
         scans=scans,

@@ -156,5 +156,11 @@ def test_another_kind_of_body_is_refused() -> None:
         CARRIER.parse(b'{"hello": "world"}')
 
 
+def test_an_answer_of_the_version_before_is_no_error_of_the_gateway() -> None:
+    old = {"code": "6A00000000017", "date": "20/11/2026", "status": "LIVRE", "message": "Votre colis est livr\u00e9."}
+    with pytest.raises(BadPayload, match="Suivi v1"):
+        CARRIER.parse(json.dumps(old | {"link": "https://www.laposte.fr/x", "type": "Colissimo"}).encode())
+
+
 def test_no_code_is_both_mapped_and_left_out() -> None:
     assert not set(CODES) & set(UNMAPPED)

@@ -117,6 +117,12 @@ def test_nulls_beside_the_pieces_are_no_errors() -> None:
     assert (answer.parcels, answer.errors) == ((Parcel(NUMBER),), ())
 
 
+def test_a_history_without_events_stands_where_its_summary_says() -> None:
+    piece = {"mailPieceId": NUMBER, "summary": {"lastEventCode": "EVGPD", "statusCategory": "IN TRANSIT"}}
+    (found,) = CARRIER.parse(json.dumps({"mailPieces": piece}).encode()).parcels
+    assert (found.status, found.scans) == (Status.OUT_FOR_DELIVERY, ())
+
+
 def test_an_error_beside_a_summary_is_told_and_loses_nothing() -> None:
     summary = {"lastEventCode": "EVNMI", "lastEventDateTime": "2016-10-20T10:04:00+01:00"}
     piece = {"mailPieceId": NUMBER, "summary": summary, "error": UNRECOGNISED}
