@@ -35,7 +35,7 @@ from carriers.documents import unpacked
 from carriers.download import format_of
 from carriers.errors import BadCredentials, BadPayload, Refused
 from carriers.http import Http
-from carriers.reading import UNTIMED, When, as_object, local_with_offset, meant, oldest_first, reading, some, text
+from carriers.reading import UNTIMED, When, as_object, each, local_with_offset, meant, oldest_first, reading, some, text
 from carriers.reading_xml import as_xml
 from carriers.status import Status
 from carriers.zones import country_code, placed
@@ -194,7 +194,9 @@ class DhlParcelDe:
             answer = as_object(body)
             if "title" in answer and ("detail" in answer or "status" in answer):
                 words = dict.fromkeys(filter(None, (text(answer.get("title")), text(answer.get("detail")))))
-                return Answer(errors=(Fault(None, text(answer.get("status")), ": ".join(words)),))
+                return Answer(errors=(Fault(None, _code(answer), ": ".join(words)),))
+            if faults := _shipping_faults(answer):
+                return Answer(errors=faults)
         raise _refusal(answer)
 
     def buy_label(self, http: Http, order: LabelOrder) -> Label:
@@ -209,11 +211,14 @@ class DhlParcelDe:
         return self.parse_label(reply.body)
 
     def parse_label(self, body: bytes) -> Label:
+        """Of Parcel DE Returns, where labels are bought, or of Parcel DE Shipping, whose labels shops bring along."""
         with reading("dhl_parcel_de label"):
             answer = as_object(body)
             if "title" in answer and "shipmentNo" not in answer:
                 words = text(answer.get("detail")) or text(answer.get("title"))
-                raise Refused(words, text(answer.get("status")))
+                raise Refused(words, _code(answer))
+            if "items" in answer:
+                return _shipping_label(answer)
             return _label(answer)
 
     def void_label(self, http: Http, label_ref: str) -> None:
@@ -516,3 +521,52 @@ def _label(answer: Mapping[str, Any]) -> Label:
         service="DHL Retoure",
         routing=text(answer.get("routingCode")),
     )
+
+
+def _shipping_label(answer: Mapping[str, Any]) -> Label:
+    """The first shipment of an answer of Parcel DE Shipping: the document itself, or where it lies."""
+    if faults := _shipping_faults(answer):
+        raise Refused(faults[0].text, faults[0].code)
+    (item, *_) = each(answer["items"])
+    number, document = text(item["shipmentNo"]), some(item.get("label"))
+    body = unpacked(document.get("b64"))
+    url = "" if body else text(document.get("url"), 2000)
+    if not number or not (body or url):
+        raise ValueError("no shipmentNo or no label")
+    told = (text(document.get("fileFormat")) or text(document.get("format"))).casefold()
+    return Label(
+        ref=number,
+        number=number,
+        body=body,
+        format=format_of(body) or (told if told in {"pdf", "png", "zpl"} else "none"),
+        cost_minor=None,
+        currency="",
+        routing=text(item.get("routingCode")),
+        size=text(document.get("printFormat")),
+        url=url,
+        customs=unpacked(some(item.get("customsDoc")).get("b64")),
+    )
+
+
+def _shipping_faults(answer: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """What Parcel DE Shipping objects to, by shipment and field, else its words about the shipment or the call."""
+    found: list[Fault] = []
+    for item in each(answer.get("items")):
+        number = text(item.get("shipmentNo")) or None
+        wrong = [m for m in each(item.get("validationMessages")) if text(m.get("validationState")) == "Error"]
+        found += (Fault(number, text(m.get("property")), text(m.get("validationMessage"))) for m in wrong)
+        if not wrong:
+            found += _failed(item.get("sstatus"), number)
+    return tuple(found or _failed(answer.get("status"), None))
+
+
+def _code(status: Mapping[str, Any]) -> str:
+    return text(status.get("statusCode")) or text(status.get("status"))
+
+
+def _failed(status: object, number: str | None) -> list[Fault]:
+    told = status if isinstance(status, dict) else {}
+    code = _code(told)
+    if not code.isdecimal() or int(code[:9]) < 400:
+        return []
+    return [Fault(number, code, text(told.get("detail")) or text(told.get("title")))]

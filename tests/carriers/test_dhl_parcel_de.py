@@ -7,14 +7,14 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from carriers.adapters.dhl_parcel_de import CARRIER, CODES, RETURNS, UNMAPPED
 from carriers.address import Address
 from carriers.auth import MemoryTokens
-from carriers.contract import Answer, Item, LabelOrder, Labels, Parcel, ReadsLabels, ZoneFrom
+from carriers.contract import Answer, Fault, Item, LabelOrder, Labels, Parcel, ReadsLabels, ZoneFrom
 from carriers.dhl_codes import parcel_de_word
 from carriers.errors import BadCredentials, BadPayload, OutcomeUnknown, Refused
 from carriers.http import Http, open_client, open_http
@@ -361,6 +361,51 @@ def test_a_label_is_never_lost_to_a_code_that_cannot_be_opened(label: bytes, qr:
 def test_an_answer_without_number_or_label_is_bad_payload(body: bytes) -> None:
     with pytest.raises(BadPayload):
         CARRIER.parse_label(body)
+
+
+def shipped(**item: Any) -> bytes:
+    """An answer of Parcel DE Shipping about one shipment."""
+    told = {"shipmentNo": NUMBER, "sstatus": {"title": "OK", "statusCode": 200}, "validationMessages": [], **item}
+    return json.dumps({"status": {"title": "OK", "statusCode": 200}, "items": [told]}).encode()
+
+
+PAPER: Final = b64encode(b"%PDF-1.4 label").decode()
+
+
+def test_a_label_of_parcel_de_shipping_is_read_too() -> None:
+    document = {"b64": PAPER, "fileFormat": "PDF", "printFormat": "910-300-710"}
+    label = CARRIER.parse_label(shipped(label=document, customsDoc={"b64": PAPER}, routingCode="40327"))
+    assert (label.number, label.format, label.size, label.routing) == (NUMBER, "pdf", "910-300-710", "40327")
+    assert label.body == label.customs == b"%PDF-1.4 label"
+    elsewhere = CARRIER.parse_label(shipped(label={"url": "https://api-eu.dhl.com/labels?token=x", "format": "PDF"}))
+    assert (elsewhere.body, elsewhere.format, elsewhere.url) == (b"", "pdf", "https://api-eu.dhl.com/labels?token=x")
+    with pytest.raises(BadPayload, match="no label"):
+        CARRIER.parse_label(shipped())
+
+
+WRONG: Final = {"property": "shipper.city", "validationMessage": "City is required", "validationState": "Error"}
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (shipped(validationMessages=[WRONG]), Fault(NUMBER, "shipper.city", "City is required")),
+        (shipped(sstatus={"title": "Bad", "statusCode": 400}), Fault(NUMBER, "400", "Bad")),
+        (b'{"status": {"title": "Bad", "detail": "No.", "statusCode": 400}, "items": []}', Fault(None, "400", "No.")),
+    ],
+)
+def test_what_parcel_de_shipping_objects_to_keeps_its_words(body: bytes, fault: Fault) -> None:
+    assert CARRIER.parse(body, 400).errors == (fault,)
+    with pytest.raises(Refused, match=fault.text) as caught:
+        CARRIER.parse_label(body)
+    assert caught.value.code == fault.code
+
+
+def test_a_warning_beside_a_label_takes_nothing_away() -> None:
+    warned = shipped(label={"b64": PAPER}, validationMessages=[WRONG | {"validationState": "Warning"}])
+    assert CARRIER.parse_label(warned).number == NUMBER
+    with pytest.raises(BadPayload, match="buying a label"):
+        CARRIER.parse(warned)
 
 
 def test_a_void_is_refused_because_dhl_has_none(http: Http) -> None:
