@@ -12,6 +12,7 @@ from carriers.errors import BadPayload, RateLimited
 from carriers.gateway import gateway_errors
 from carriers.reading import When, as_object, each, meant, oldest_first, reading, text, when
 from carriers.status import Status
+from carriers.zones import country_code
 
 if TYPE_CHECKING:
     import httpx
@@ -39,23 +40,34 @@ STATUSES: Final[Mapping[str, str]] = {
     "Cannot be delivered": "exception.address",
     "Cancelled": "cancelled",
 }
+ARRIVED_ABROAD: Final = "Arrived in …"  # with a country; a town is only a town
+
 # Events have no code: Australia Post's fixed phrase is one. A phrase that ends in a place is written with "…".
 PHRASES: Final[Mapping[str, str]] = {
     "Shipment information received": "info_received.data_received",
     "Shipping information received by Australia Post": "info_received.data_received",
     "Shipping information approved by Australia Post": "info_received.data_received",
     "Received by Australia Post": "picked_up",
+    "Received item from Sender (Outbound)": "picked_up",
     "Processed through Australia Post facility": "in_transit",
     "Item processed at facility": "in_transit",
     "In transit to next facility in …": "in_transit",
     "Processed by air carrier": "in_transit",
+    "Processed at Export Facility": "in_transit",
     "Arrived at facility": "in_transit.arrived_hub",
+    "Arrived at sorting facility": "in_transit.arrived_hub",
+    "Despatch Parcels from Export Facility": "in_transit.departed_hub",
     "Departed facility": "in_transit.departed_hub",
     "Cleared and awaiting international departure": "in_transit.export_cleared",
     "Arrived at facility in destination country": "in_transit.arrived_country",
+    "Arrived awaiting clearance (Inbound)": "in_transit.customs_started",
+    "Item is in Customs": "in_transit.customs_started",
+    "Item cleared by Customs": "in_transit.customs_cleared",
+    ARRIVED_ABROAD: "in_transit.arrived_country",
     "Onboard for delivery": "out_for_delivery.on_vehicle",
     "With Australia Post for delivery today": "out_for_delivery.on_vehicle",
     "Attempted delivery - being carded to Australia Post outlet": "attempt_failed",
+    "Attempted delivery - Unable to gain access": "attempt_failed.no_access",
     "Awaiting collection at …": "available_for_pickup.at_point",
     "Delivered - Left in a safe place": "delivered.safe_place",
 }
@@ -68,6 +80,7 @@ UNMAPPED: Final[Mapping[str, str]] = {
 }
 _WHOLE: Final = {phrase.casefold(): word for phrase, word in CODES.items() if not phrase.endswith("…")}
 _BEGUN: Final = {phrase[:-1].casefold(): word for phrase, word in CODES.items() if phrase.endswith("…")}
+_ARRIVED: Final = ARRIVED_ABROAD[:-1].casefold()
 
 NOT_FOUND: Final = "ESB-10001"
 _TOO_MANY: Final = "API_002"
@@ -251,17 +264,20 @@ def _moment(moment: When, place: Place) -> When:
 
 
 def _place(location: str) -> Place:
-    """ "ALEXANDRIA NSW", "Sydney,NSW", "SYDNEY (AU)" and "JOHN F. KENNEDY APT/NEW YORK (US)"."""
+    """ "ALEXANDRIA NSW", "Sydney,NSW", "SYDNEY (AU)", "US-60199, UNITED STATES" and the country alone ("NZ")."""
     if abroad := re.fullmatch(r"(.+?) ?\(([A-Z]{2})\)", location):
         return Place(abroad[1], country=abroad[2])
     if (domestic := re.fullmatch(r"(.+?)[ ,]+([A-Z]{2,3})", location)) and domestic[2] in _STATES:
         return Place(domestic[1], domestic[2], country="AU")
-    return Place(location)
+    city, _, last = location.rpartition(",")
+    return Place(city.strip(), country=known) if (known := country_code(last)) else Place(location)
 
 
 def _meaning(words: str) -> tuple[Status | None, str | None]:
     told = words.casefold()
     word = _WHOLE.get(told) or next((word for start, word in _BEGUN.items() if told.startswith(start)), None)
+    if told.startswith(_ARRIVED) and not country_code(told.removeprefix(_ARRIVED)):
+        word = None
     return meant(word)
 
 
