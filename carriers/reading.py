@@ -7,12 +7,13 @@ what happened is known even where the moment is not. A time of the wrong type (a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from gc import get_referents
 from operator import attrgetter
+from types import TracebackType
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -28,14 +29,23 @@ _NESTED: Final = (dict, list)
 SURPRISES: Final = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
-@contextmanager
-def reading(what: str) -> Iterator[None]:
+class reading:
     """Turns every surprise inside into BadPayload("<what>: ...")."""
-    try:
-        yield
-    except SURPRISES as error:
-        detail = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise BadPayload(f"{what}: {detail[:200] or type(error).__name__}") from error
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, SURPRISES):
+            detail = f"no {error}" if isinstance(error, KeyError) else str(error)
+            raise BadPayload(f"{self._what}: {detail[:200] or type(error).__name__}") from error
 
 
 def as_json(body: bytes) -> Any:
@@ -49,8 +59,7 @@ def as_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadPayload(f"the body is not JSON: {error}"[:200]) from None
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH:  # cheaper than the walk, and true of most bodies
-        _check_depth(value)
+    _check_depth(value)
     return value
 
 
@@ -65,15 +74,11 @@ def as_object(body: bytes) -> dict[str, Any]:
 def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, _NESTED)
-        ]
+        level = get_referents(*level)  # what lies in these lists and objects; nothing lies in a text or a number
         if not level:
             return
-    raise BadPayload(f"the body is nested more than {MAX_DEPTH} deep")
+    if any(isinstance(inside, _NESTED) for inside in level):
+        raise BadPayload(f"the body is nested more than {MAX_DEPTH} deep")
 
 
 def each(value: object) -> Sequence[Mapping[str, Any]]:
@@ -191,8 +196,9 @@ _ISO = re.compile(r"(?P<date>[0-9-]{8,10})(?:[T ]+(?P<clock>[0-9:.,]+) ?(?P<offs
 _REST = re.compile(r"(?:[.,][0-9]+)? ?(Z|z|[+-][0-9:.]+)?")  # what may follow the seconds
 
 
-_LONGEST: Final = 40  # characters of a date, a time or an offset that may be one
-_Ahead = tuple[timedelta | None, str | None]  # an offset and its text
+_LONGEST: Final = 40  # characters of a time in the commonest spelling, with what may follow the seconds
+Ahead = tuple[timedelta | None, str | None]  # an offset and its text; None and None where it is not known
+_UNTOLD: Final[Ahead] = (None, None)
 
 
 def when(value: object) -> When:
@@ -201,56 +207,57 @@ def when(value: object) -> When:
         raise TypeError(f"time expected, not {type(value).__name__}")
     if not value:
         return UNTIMED
-    quick = _of_seconds(value)
-    if quick:
-        return quick
+    parts = common_spelling(value)
+    if parts:
+        return _at_wall(*parts)
     found = _ISO.fullmatch(value.strip())
     return local_with_offset(found["date"], found["clock"], found["offset"]) if found else UNTIMED
 
 
-def _of_seconds(value: str) -> When | None:
-    """The commonest spelling, "2026-11-20T14:31:00" and what may follow it; None for every other."""
-    if not 19 <= len(value) <= _LONGEST or value[7] != "-" or value[10] != "T" or not value[13] == value[16] == ":":
+def common_spelling(value: str) -> tuple[str, datetime, Ahead] | None:
+    """The commonest spelling, "2026-11-20T14:31:00" and what may follow it; None for every other.
+
+    The wall clock, what it would be in UTC, and the offset of which the rest tells.
+    """
+    size = len(value)
+    if not 19 <= size <= _LONGEST or value[7] != "-" or value[10] != "T" or value[16] != ":":
         return None
     local = value[:19]
-    ahead, moment = _after_seconds(value[19:]), _as_utc(local)
-    if moment is None or ahead is None or not 1990 <= moment.year <= 2100:
-        return None
-    return _at_wall(local, moment, ahead)
+    ahead = _UNTOLD if size == 19 else _after_seconds(value[19:])
+    moment = _as_utc(local)
+    return (local, moment, ahead) if moment and ahead and 1990 <= moment.year <= 2100 else None
 
 
 @lru_cache(maxsize=1024)
-def _after_seconds(rest: str) -> _Ahead | None:
+def _after_seconds(rest: str) -> Ahead | None:
     """The offset in what follows the seconds; None where that is not read."""
     found = _REST.fullmatch(rest)
-    return _ahead(found[1] or "") if found else None
+    return _offset(found[1]) if found else None
 
 
-def local_with_offset(day: str | None, clock: str | None, offset: str | None) -> When:
-    """Wall clock and offset as carriers write them apart.
+def local_with_offset(day: object, clock: str | None, offset: object) -> When:
+    """Wall clock and offset as carriers write them apart. Raises TypeError where one of them is no text.
 
     day "2026-11-20" or "20261120"; clock "14:31", "14:31:00.5" or "143100", empty for a date alone; offset "Z",
     "+09:00", "+0900", "+09" or "-04.00", empty or unreadable for unknown. A time without offset is never stamped UTC.
     """
-    today = _day(day) if day and len(day) <= _LONGEST else ""
+    today = _day(day)
     if not today:
         return UNTIMED
     if not clock:
         return When(None, today, None, ZoneFrom.UNKNOWN, date_only=True)
-    local = f"{today}T{_clock(clock)}"
+    local = _wall(today, clock)
     moment = _as_utc(local)
-    if moment is None:
-        return UNTIMED
-    return _at_wall(local, moment, _ahead(offset) if offset and len(offset) <= _LONGEST else _ahead(""))
+    return _at_wall(local, moment, _offset(offset)) if moment else UNTIMED
 
 
-def utc(day: str | None, clock: str | None) -> datetime | None:
+def utc(day: object, clock: str | None) -> datetime | None:
     """The instant of a wall clock that is known to show UTC, written as for `local_with_offset`; None without one."""
-    today = _day(day) if day and len(day) <= _LONGEST else ""
-    return _as_utc(f"{today}T{_clock(clock)}") if today and clock else None
+    today = _day(day)
+    return _as_utc(_wall(today, clock)) if today and clock else None
 
 
-def _at_wall(local: str, moment: datetime, ahead: _Ahead) -> When:
+def _at_wall(local: str, moment: datetime, ahead: Ahead) -> When:
     """At a wall clock, `moment` being what it would be in UTC."""
     delta, offset = ahead
     if delta is None:
@@ -260,18 +267,18 @@ def _at_wall(local: str, moment: datetime, ahead: _Ahead) -> When:
 
 def _as_utc(local: str) -> datetime | None:
     """A wall clock "2026-11-20T14:31:00" as if it were in UTC; None where it is none."""
-    if local[11:13] == "24":  # midnight of the next day to newer versions of Python, never to a carrier
-        return None
     try:
-        return datetime.fromisoformat(local + "+00:00")
+        moment = datetime.fromisoformat(local + "+00:00")
     except ValueError:
         return None
+    # 24:00 is midnight of the next day to newer versions of Python, and to no carrier
+    return moment if moment.hour or local[11] == "0" else None
 
 
-@lru_cache(maxsize=256)
-def _ahead(offset: str) -> _Ahead:
-    ahead = offset_of(offset)
-    return (None, None) if ahead is None else (ahead, offset_text(ahead))
+@remembered(256)
+def _offset(value: object) -> Ahead:
+    ahead = offset_of(text(value))
+    return _UNTOLD if ahead is None else (ahead, offset_text(ahead))
 
 
 @lru_cache(maxsize=256)
@@ -295,10 +302,10 @@ def offset_text(ahead: timedelta) -> str:
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
-@lru_cache(maxsize=1024)
-def _day(value: str) -> str:
+@remembered(1024)
+def _day(value: object) -> str:
     """ "2026-11-20", or empty text where the value is no date."""
-    found = _DATE.fullmatch(value.strip())
+    found = _DATE.fullmatch(text(value))
     try:
         day = date(int(found[1]), int(found[2]), int(found[3])) if found else None
     except ValueError:
@@ -307,15 +314,15 @@ def _day(value: str) -> str:
     return day.isoformat() if day and 1990 <= day.year <= 2100 else ""
 
 
-def _clock(value: str) -> str:
-    """A time of day as "14:31:00", which may still be none ("99:99:99"); empty text where it does not look like one.
+def _wall(today: str, clock: str) -> str:
+    """A day and a time of day as "2026-11-20T14:31:00". What it makes of anything else, `_as_utc` refuses.
 
     Nothing is remembered here: a day has too many seconds to come again soon.
     """
-    if len(value) == 6 and value.isdecimal():
-        return f"{value[:2]}:{value[2:4]}:{value[4:]}"
-    found = _CLOCK.fullmatch(value.strip())
-    return f"{found[1]}:{found[2]}:{found[3] or '00'}" if found else ""
+    if len(clock) == 6 and clock.isdecimal():
+        return f"{today}T{clock[:2]}:{clock[2:4]}:{clock[4:]}"
+    found = _CLOCK.fullmatch(clock.strip())
+    return f"{today}T{found[1]}:{found[2]}:{found[3] or '00'}" if found else ""
 
 
 def oldest_first(scans: Iterable[Scan], *, newest_first: bool = False) -> tuple[Scan, ...]:

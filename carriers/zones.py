@@ -19,14 +19,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from carriers.contract import Place, ZoneFrom
 from carriers.memory import remembered
-from carriers.reading import When, new_when, offset_text
+from carriers.reading import Ahead, When, common_spelling, new_when, offset_text, when
 from carriers.zone_tables import COUNTRY_NAMES, LEGAL, POSTCODES, REGIONS
 
 LANGUAGES: Final = ("en", "de", "fr", "es", "it", "nl", "pt", "pl")  # in which carriers write names of countries
 _SINCE, _UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
 
 Zones = tuple[ZoneInfo, ...]
-_UNKNOWN, _PLACE = ZoneFrom.UNKNOWN, ZoneFrom.PLACE  # looked up once: a member of an enum costs more than a call
+# looked up once: a member of an enum costs more than a call
+_CARRIER, _PLACE, _UNKNOWN = ZoneFrom.CARRIER, ZoneFrom.PLACE, ZoneFrom.UNKNOWN
 
 
 def zone_at(country: str, region: str = "", postcode: str = "") -> ZoneInfo | None:
@@ -36,7 +37,7 @@ def zone_at(country: str, region: str = "", postcode: str = "") -> ZoneInfo | No
     province, with or without the country before it ("CA", "US-CA", "California"). Zones that agree since 2020 count as
     one. A postcode that contradicts the region tells nothing.
     """
-    zones = _zones(country, region, postcode)
+    zones = zones_of(country, region, postcode)
     return zones[0] if len(_rules(zones)) == 1 else None
 
 
@@ -46,13 +47,21 @@ def placed(when: When, place: Place) -> When:
     A wall time that the place skipped or had twice, when clocks were changed, has no certain instant and stays local.
     Dates, and times that the carrier sent with an offset, stay as they are.
     """
-    if when.at is not None or when.zone_from is not _UNKNOWN or when.date_only or not when.local:
-        return when
-    zones = _zones(place.country, place.region, place.postcode)
-    ahead, offset = _all_day(zones, when.local[:10])
+    return when if when.at else _moved(when, zones_of(place.country, place.region, place.postcode))
+
+
+def when_there(value: object, zones: Zones) -> When:
+    """As `placed(when(value), place)`, where the zones of the place are known already. Raises TypeError as `when`."""
+    parts = common_spelling(value) if isinstance(value, str) else None
+    if parts is None:
+        return _moved(when(value), zones)
+    local, moment, (ahead, offset) = parts
+    if ahead is not None:
+        return new_when(moment - ahead, local, offset, _CARRIER)
+    ahead, offset = _all_day(zones, local[:10])
     if ahead is None:
-        return _moved(when, zones)
-    return new_when(datetime.fromisoformat(when.local + "+00:00") - ahead, when.local, offset, _PLACE)
+        return _moved(new_when(None, local, None, _UNKNOWN), zones)
+    return new_when(moment - ahead, local, offset, _PLACE)
 
 
 def in_zone(when: When, zone: str) -> When:
@@ -60,25 +69,29 @@ def in_zone(when: When, zone: str) -> When:
 
     Raises ZoneInfoNotFoundError for a name that the time zone database does not have.
     """
-    known = _load(zone)
-    if when.at is not None or when.zone_from is not ZoneFrom.UNKNOWN or when.date_only or not when.local:
-        return when
-    return _moved(when, (known,))
+    return _moved(when, (_load(zone),))
 
 
 def _moved(when: When, zones: Zones) -> When:
-    ahead = _agreed(zones, when.local)
+    if when.at is not None or when.zone_from is not _UNKNOWN or when.date_only or not when.local:
+        return when
+    ahead, offset = _all_day(zones, when.local[:10])
+    if ahead is None:
+        ahead, offset = _told(_agreed(zones, when.local))
     if ahead is None:
         return when
-    at = datetime.fromisoformat(when.local + "+00:00") - ahead
-    return When(at, when.local, offset_text(ahead), ZoneFrom.PLACE)
+    return new_when(datetime.fromisoformat(when.local + "+00:00") - ahead, when.local, offset, _PLACE)
 
 
 @lru_cache(maxsize=4096)
-def _all_day(zones: Zones, day: str) -> tuple[timedelta | None, str]:
-    """The offset of zones on a day when they change no clock, and its text: spares most scans a closer look."""
+def _all_day(zones: Zones, day: str) -> Ahead:
+    """The offset of zones on a day when they change no clock: spares most scans a closer look."""
     first, last = _agreed(zones, f"{day}T00:00:00"), _agreed(zones, f"{day}T23:59:59")
-    return (first, offset_text(first)) if first is not None and first == last else (None, "")
+    return _told(first if first == last else None)
+
+
+def _told(ahead: timedelta | None) -> Ahead:
+    return ahead, None if ahead is None else offset_text(ahead)
 
 
 def _agreed(zones: Zones, local: str) -> timedelta | None:
@@ -95,7 +108,7 @@ def _ahead(zone: ZoneInfo, wall: datetime) -> timedelta | None:
 
 
 @remembered(4096)
-def _zones(country: str, region: str, postcode: str) -> Zones:
+def zones_of(country: str, region: str, postcode: str) -> Zones:
     """The zones that a place may be in; none where nothing is known or its parts contradict each other."""
     code = country_code(country)
     whole = names = _countries().get(code, ())

@@ -35,7 +35,6 @@ from carriers.http import Http, Reply, carrier_words
 from carriers.memory import remembered
 from carriers.reading import (
     Said,
-    When,
     as_object,
     each,
     meant,
@@ -45,11 +44,10 @@ from carriers.reading import (
     scan_of,
     some,
     text,
-    when,
 )
 from carriers.signing import check_shared_text, one_header
 from carriers.status import Status
-from carriers.zones import country_code, placed
+from carriers.zones import Zones, country_code, when_there, zones_of
 
 if TYPE_CHECKING:
     import httpx
@@ -354,7 +352,8 @@ def _parcel(shipment: Mapping[str, Any], pushed: bool) -> Parcel:
     if pushed and not events and summary:
         events = [summary]
     scans = oldest_first([_scan(event, service, home) for event in events], newest_first=True)
-    status, sub_status = _mapped(service, *_codes(summary.get("statusCode"), summary.get("status")))
+    state = _said(service, summary.get("statusCode"), summary.get("status"), None, None)
+    status, sub_status = state.status, state.sub_status
     if status is None:
         status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
     details = some(shipment.get("details"))
@@ -363,7 +362,7 @@ def _parcel(shipment: Mapping[str, Any], pushed: bool) -> Parcel:
         scans=scans,
         status=status,
         sub_status=sub_status,
-        delivered_at=_delivered_at(scans, status, _when(summary, _place(summary), home)),
+        delivered_at=_delivered_at(scans, status, summary, home),
         estimated=None if status in _OVER else _estimate(shipment),
         service=text(some(details.get("product")).get("productName")) or service,
     )
@@ -375,44 +374,42 @@ def _summary(shipment: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"statusCode": status} if isinstance(status, str) else some(status)
 
 
-def _codes(code: object, status: object) -> tuple[str, str]:
-    """(statusCode, the division's own code). Words in the place of the code are no code."""
-    own = text(status)
-    return text(code), own if _OWN_CODE.fullmatch(own) else ""
-
-
-def _mapped(division: str, code: str, own: str) -> tuple[Status | None, str | None]:
-    """The division's own code decides; where it is silent or absent, DHL's summary does."""
-    table, _ = DIVISIONS.get(_ALIASES.get(division, division), ({}, {}))
-    return meant(table.get(own) or STATUS_CODES.get(code.lower()))
-
-
 def _scan(event: Mapping[str, Any], division: str, home: str) -> Scan:
-    place = _place(event)
+    place, zones = _where(event, home)
     said = _said(division, event.get("statusCode"), event.get("status"), event.get("description"), event.get("remark"))
-    return scan_of(_when(event, place, home), said, place)
+    return scan_of(when_there(event.get("timestamp"), zones), said, place)
 
 
 @remembered(2048)
-def _said(division: str, status_code: object, status: object, description: object, remark: object) -> Said:
-    code, own = _codes(status_code, status)
+def _said(division: str, summary: object, status: object, description: object, remark: object) -> Said:
+    """The division's own code decides; where it is silent or absent, DHL's summary (`statusCode`) does.
+
+    Words in the place of the division's code are no code.
+    """
+    code, told = text(summary), text(status)
+    own = told if _OWN_CODE.fullmatch(told) else ""
     words, more = text(description), text(remark)
     if more and more != words:
         words = f"{words}: {more}" if words else more
-    meaning, finer = _mapped(division, code, own)
-    return Said(code or own or NO_CODE, words or text(status), meaning, finer, detail=own if code else "")
+    table, _ = DIVISIONS.get(_ALIASES.get(division, division), ({}, {}))
+    meaning, finer = meant(table.get(own) or STATUS_CODES.get(code.lower()))
+    return Said(code or own or NO_CODE, words or told, meaning, finer, detail=own if code else "")
 
 
-def _place(holder: Mapping[str, Any]) -> Place:
-    address = some(some(holder.get("location")).get("address"))
-    return place_of(address.get("addressLocality"), None, address.get("postalCode"), address.get("countryCode"))
+def _where(event: Mapping[str, Any], home: str) -> tuple[Place, Zones]:
+    """The place of an event, and the zones of its clock."""
+    address = some(some(event.get("location")).get("address"))
+    return _place(address.get("addressLocality"), address.get("postalCode"), address.get("countryCode"), home)
 
 
-def _when(event: Mapping[str, Any], place: Place, home: str) -> When:
-    """The event's time: local to its place where DHL sends no offset, and to `home` where that names no country."""
-    if not place.country:  # "Radefeld, Germany", or the country alone
-        place = Place(country=country_code(place.city.rpartition(",")[2]) or home)
-    return placed(when(event.get("timestamp")), place)
+@remembered(4096)
+def _place(town: object, postcode: object, country: object, home: str) -> tuple[Place, Zones]:
+    """A clock is local to its place where DHL sends no offset, and to `home` where that names no country."""
+    place = place_of(town, None, postcode, country)
+    if place.country:
+        return place, zones_of(place.country, "", place.postcode)
+    told = country_code(place.city.rpartition(",")[2])  # "Radefeld, Germany", or the country alone
+    return place, zones_of(told or home, "", "")
 
 
 def _home(shipment: Mapping[str, Any]) -> str:
@@ -425,25 +422,29 @@ def _end(shipment: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return some(some(shipment.get(name)).get("address"))
 
 
-def _delivered_at(scans: Sequence[Scan], status: Status | None, summary: When) -> datetime | None:
+def _delivered_at(
+    scans: Sequence[Scan], status: Status | None, summary: Mapping[str, Any], home: str
+) -> datetime | None:
     if status is not Status.DELIVERED:
         return None
-    return next((s.at for s in reversed(scans) if s.status is Status.DELIVERED and s.at), summary.at)
+    scanned = next((s.at for s in reversed(scans) if s.status is Status.DELIVERED and s.at), None)
+    return scanned or when_there(summary.get("timestamp"), _where(summary, home)[1]).at
 
 
 def _estimate(shipment: Mapping[str, Any]) -> Estimate | None:
     """The window, else the estimated time of delivery."""
     frame = some(shipment.get("estimatedDeliveryTimeFrame"))
     end = _end(shipment, "destination")
-    there = Place(postcode=text(end.get("postalCode")), country=text(end.get("countryCode")))
-    return _span((frame.get("estimatedFrom"), frame.get("estimatedThrough")), there, "estimatedDeliveryTimeFrame") or (
-        _span((shipment.get("estimatedTimeOfDelivery"),), there, "estimatedTimeOfDelivery")
+    zones = zones_of(text(end.get("countryCode")), "", text(end.get("postalCode")))
+    edges = (frame.get("estimatedFrom"), frame.get("estimatedThrough"))
+    return _span(edges, zones, "estimatedDeliveryTimeFrame") or (
+        _span((shipment.get("estimatedTimeOfDelivery"),), zones, "estimatedTimeOfDelivery")
     )
 
 
-def _span(values: Sequence[object], there: Place, source: str) -> Estimate | None:
+def _span(values: Sequence[object], zones: Zones, source: str) -> Estimate | None:
     """From the first to the last; where one edge is only a date, or at midnight, both are dates of the place."""
-    edges = [moment for moment in (placed(when(value), there) for value in values) if moment.local]
+    edges = [moment for value in values if (moment := when_there(value, zones)).local]
     if not edges:
         return None
     instants = [edge.at for edge in edges if edge.at and not edge.local.endswith("T00:00:00")]

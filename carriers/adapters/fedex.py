@@ -42,6 +42,7 @@ from carriers.memory import remembered
 from carriers.reading import (
     SURPRISES,
     Said,
+    When,
     as_object,
     each,
     meant,
@@ -704,18 +705,15 @@ def _delivered_at(dates: Mapping[str, str], scans: Sequence[Scan], status: Statu
     if status is not Status.DELIVERED:
         return None
     scanned = next((s.at for s in reversed(scans) if s.status is Status.DELIVERED and s.at), None)
-    stated = _moment(dates.get("ACTUAL_DELIVERY"))
+    stated = _moment(when(dates.get("ACTUAL_DELIVERY")))
     return scanned or (stated if isinstance(stated, datetime) else None)
 
 
-def _moment(value: str | None) -> date | datetime | None:
+def _moment(told: When) -> date | datetime | None:
     """A promise of FedEx: an instant, or the date alone where the clock is missing, midnight or without offset."""
-    moment = when(value)
-    if not moment.local:
-        return None
-    if moment.at and not moment.local.endswith("T00:00:00"):
-        return moment.at
-    return date.fromisoformat(moment.local[:10])
+    if told.at and not told.local.endswith("T00:00:00"):
+        return told.at
+    return date.fromisoformat(told.local[:10]) if told.local else None
 
 
 def _estimate(result: Mapping[str, Any], dates: Mapping[str, str]) -> Estimate | None:
@@ -730,14 +728,13 @@ def _estimate(result: Mapping[str, Any], dates: Mapping[str, str]) -> Estimate |
 
 def _span(begins: object, ends: object, source: str) -> Estimate | None:
     """From begin to end; one edge stands for both. Where one is only a date, both are, as the dates of the place."""
-    given = [value for value in (text(begins), text(ends)) if when(value).local]
-    if not given:
+    edges = [told for told in (when(text(begins)), when(text(ends))) if told.local]
+    if not edges:
         return None
-    edges = [_moment(value) for value in given]
-    instants = [edge for edge in edges if isinstance(edge, datetime)]
+    instants = [moment for moment in map(_moment, edges) if isinstance(moment, datetime)]
     if len(instants) == len(edges):
         return Estimate(min(instants), max(instants), source)
-    days = [date.fromisoformat(when(value).local[:10]) for value in given]
+    days = [date.fromisoformat(told.local[:10]) for told in edges]
     return Estimate(min(days), max(days), source)
 
 

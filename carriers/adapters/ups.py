@@ -769,17 +769,16 @@ def _delivered_at(scans: Sequence[Scan], status: Status | None) -> datetime | No
 
 def _when(day: object, clock: object, gmt_day: object, gmt_clock: object, offset: object) -> When:
     """Local wall clock with the instant of the gmt fields; see `time_rule`."""
-    ahead = text(offset)
-    local = local_with_offset(text(day), _clock(text(clock)), ahead)
-    at = utc(text(gmt_day), _clock(text(gmt_clock)))
+    local = local_with_offset(day, _clock(clock), offset)
+    at = utc(gmt_day, _clock(gmt_clock))
     if at is None or at == local.at:
         return local
     if local.date_only or not local.local:
-        return _abroad(at, ahead)
-    lead = datetime.fromisoformat(local.local).replace(tzinfo=UTC) - at
-    if abs(lead) > timedelta(hours=14) or lead % timedelta(minutes=15):
+        return _abroad(at, text(offset))
+    ahead = datetime.fromisoformat(local.local).replace(tzinfo=UTC) - at
+    if abs(ahead) > timedelta(hours=14) or ahead % timedelta(minutes=15):
         return local  # no place on earth explains the two; the gmt clock is the one that UPS mangles
-    return When(at, local.local, offset_text(lead), ZoneFrom.CARRIER)
+    return When(at, local.local, offset_text(ahead), ZoneFrom.CARRIER)
 
 
 def _abroad(at: datetime, offset: str) -> When:
@@ -789,9 +788,10 @@ def _abroad(at: datetime, offset: str) -> When:
     return When(at, wall.isoformat(), offset_text(ahead), ZoneFrom.CARRIER)
 
 
-def _clock(value: str) -> str:
+def _clock(value: object) -> str:
     """HHMMSS with the leading zeros that UPS loses: "74700" is 07:47:00."""
-    return value.zfill(6) if value.isdigit() else value
+    clock = text(value)
+    return clock.zfill(6) if len(clock) < 6 and clock.isdigit() else clock
 
 
 def _estimate(day: str, window: tuple[object, object], scans: Sequence[Scan], source: str) -> Estimate | None:
@@ -807,7 +807,7 @@ def _estimate(day: str, window: tuple[object, object], scans: Sequence[Scan], so
         and newest.status is Status.OUT_FOR_DELIVERY
         and newest.local.startswith(date_only.local)
     ):
-        start, end = (local_with_offset(day, _clock(text(edge)), newest.offset).at for edge in window)
+        start, end = (local_with_offset(day, _clock(edge), newest.offset).at for edge in window)
         if start and end and start <= end:
             return Estimate(start, end, source)
     return Estimate(whole, whole, source)

@@ -58,6 +58,9 @@ def test_bad_payload_passes_through_unchanged() -> None:
         (b'{"a": "\\ud800"}', "not JSON"),
         (b'{"a": 1', "not JSON"),
         (b"[" * 65 + b"]" * 65, "64 deep"),
+        (b"[" * 65 + b"1" + b"]" * 65, "64 deep"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, "64 deep"),
+        (b'{"b": 1, "a": [' * 33 + b"]}" * 33, "64 deep"),
         (b"[" * 5000 + b"]" * 5000, "not JSON"),
     ],
 )
@@ -69,6 +72,9 @@ def test_what_is_not_json_says_what_it_is(body: bytes, reason: str) -> None:
 def test_a_byte_order_mark_and_depth_of_64_are_fine() -> None:
     assert as_json(b'\xef\xbb\xbf{"a": 614.4}') == {"a": 614.4}
     assert as_json(b"[" * 64 + b"]" * 64)
+    assert as_json(b"[" * 64 + b'1, "' + b"[" * 99 + b'", null, true, 1.5' + b"]" * 64)
+    assert as_json(b'{"b": 1, "a": [' * 32 + b"]}" * 32)
+    assert as_json(b"12") == 12
     assert len(as_json(b"[" + b",".join([b"{}"] * 1000) + b"]")) == 1000
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from carriers.contract import Place, ZoneFrom
 from carriers.reading import UNTIMED, When, when
 from carriers.zone_tables import COUNTRY_NAMES, LEGAL, POSTCODES, REGIONS
-from carriers.zones import LANGUAGES, country_code, fold, in_zone, placed, zone_at
+from carriers.zones import LANGUAGES, country_code, fold, in_zone, placed, when_there, zone_at, zones_of
 
 ONE_ZONE = {
     "DE": "Europe/Berlin",
@@ -241,3 +241,39 @@ def test_a_placed_time_reads_the_same_on_the_clock_there(wall: datetime, place: 
         assert before != after
     else:
         assert moment.at.astimezone(zone).replace(tzinfo=None).isoformat() == moment.local
+
+
+STAMPS = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(lambda wall: wall.isoformat(timespec="seconds"))  # noqa: DTZ001
+PLACES = st.sampled_from(
+    [
+        Place(),
+        Place("Köln", "", "50667", "DE"),
+        Place("Phoenix", "AZ", "", "US"),
+        Place("Phoenix", "AZ", "85001", "US"),
+        Place("", "", "", "US"),
+        Place("Sydney", "NSW", "2000", "AU"),
+    ]
+)
+
+
+@given(STAMPS, st.sampled_from(["", "Z", "+05:45", ".5", " -0400", "+99:00", "x"]), PLACES)
+def test_a_time_is_placed_alike_in_one_step_and_in_two(stamp: str, rest: str, place: Place) -> None:
+    zones = zones_of(place.country, place.region, place.postcode)
+    assert when_there(stamp + rest, zones) == placed(when(stamp + rest), place)
+
+
+@pytest.mark.parametrize("value", [None, "", "2026-07-20", "20260720 143100", "2026-07-20 14:31Z", "soon"])
+def test_any_other_spelling_is_placed_alike_too(value: str | None) -> None:
+    assert when_there(value, zones_of("DE", "", "")) == placed(when(value), Place(country="DE"))
+
+
+def test_when_clocks_change_one_step_is_as_careful_as_two() -> None:
+    for wall in ("2026-03-29T02:30:00", "2026-10-25T02:30:00"):
+        assert when_there(wall, zones_of("DE", "", "")).at is None
+    assert when_there("2026-03-29T03:30:00", zones_of("DE", "", "")).offset == "+02:00"
+
+
+@pytest.mark.parametrize("value", [5, True, [], {}])
+def test_what_is_no_text_is_no_time(value: object) -> None:
+    with pytest.raises(TypeError):
+        when_there(value, ())
