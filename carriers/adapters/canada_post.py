@@ -253,11 +253,15 @@ class CanadaPost:
                 return _label(root, "return", child_text(root, "tracking-pin"))
             if root.tag == "shipment-info":
                 return _label(root, "shipment", child_text(root, "shipment-id"))
+            if root.tag == "non-contract-shipment-info":  # sold to a customer without a contract, by other programs
+                return _label(root, "ncshipment", child_text(root, "shipment-id"))
         raise BadPayload(f"canada post label: {root.tag} is not the answer to a purchase")
 
     def void_label(self, http: Http, label_ref: str) -> None:
         """Deletes a shipment that is not transmitted yet and asks for the refund of one that is."""
         kind, _, number = label_ref.partition("/")
+        if kind == "ncshipment":
+            raise Refused("This shipment was made without a contract, by another program; it is given back there.")
         if kind != "shipment":
             raise Refused("Canada Post has no way to cancel an authorized return; an unused one simply lapses.")
         path = f"{_account_path(http)}/shipment/{quote(number, safe='')}"
@@ -416,7 +420,7 @@ def _faults_of(body: bytes) -> tuple[Fault, ...]:
 
 
 def _refusal(root: ET.Element) -> BadPayload:
-    if root.tag in {"authorized-return-info", "shipment-info"}:
+    if root.tag in {"authorized-return-info", "shipment-info", "non-contract-shipment-info"}:
         return BadPayload(f"canada post track: this is the answer to buying a label ({root.tag})")
     return BadPayload("canada post track: neither tracking details nor messages")
 

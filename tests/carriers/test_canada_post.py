@@ -221,6 +221,7 @@ def test_a_parcel_without_events_is_known_and_has_no_status() -> None:
         (b"<tracking-detail><pin/></tracking-detail>", "no pin"),
         (b"<html><body>Service unavailable</body></html>", "HTML"),
         (b"<shipment-info/>", "buying a label"),
+        (b"<non-contract-shipment-info/>", "buying a label"),
         (b"<manifest/>", "neither tracking"),
         (b"<messages/>", "neither tracking"),
         (b'{"pin": "1"}', "not XML"),
@@ -301,6 +302,23 @@ def test_a_purchase_whose_answer_is_lost_may_have_been_made(post: FakeCanadaPost
     post.next_answers.append(Answered(b"", 502))
     with pytest.raises(OutcomeUnknown):
         CARRIER.buy_label(http, ORDER)
+
+
+def test_a_shipment_without_a_contract_is_read_and_not_given_back(http: Http) -> None:
+    label = CARRIER.parse_label(
+        b"<non-contract-shipment-info><shipment-id>406951</shipment-id><tracking-pin>100000000012</tracking-pin><links>"
+        b"<link rel='receipt' href='https://x/receipt' media-type='application/vnd.cpc.ncshipment-v4+xml'/>"
+        b"<link rel='label' href='https://x/0' media-type='application/pdf' index='0'/>"
+        b"</links></non-contract-shipment-info>"
+    )
+    assert (label.ref, label.number, label.format, label.url) == (
+        "ncshipment/406951",
+        "100000000012",
+        "pdf",
+        "https://x/0",
+    )
+    with pytest.raises(Refused, match="another program"):
+        CARRIER.void_label(http, label.ref)
 
 
 def test_a_label_that_is_not_there_yet_is_named_with_its_number(post: FakeCanadaPost, http: Http) -> None:
