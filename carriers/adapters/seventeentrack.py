@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -96,6 +97,19 @@ CODES: Final[Mapping[str, str]] = {
     "Expired_Other": "expired",
 }
 
+# The state of a parcel by number, in version 1 of the API and on the site for buyers.
+STATES: Final[Mapping[str, str]] = {
+    "0": "pending.not_found",
+    "10": "in_transit",
+    "20": "expired",
+    "35": "attempt_failed",
+    "40": "delivered",
+    "50": "exception",
+}
+UNMAPPED: Final[Mapping[str, str]] = {
+    "30": "Pick up: out for delivery, or ready to be collected; which one is not said.",
+}
+
 ALREADY: Final = "-18019901"  # registered before
 UNREGISTERED: Final = "-18019902"
 NOTHING_YET: Final = "-18019909"  # registered, and the carrier has told nothing
@@ -105,11 +119,11 @@ BATCH: Final = 40
 
 _OVER: Final = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
 _OTHER_BODIES: Final = {
-    "Json": "an answer of 17TRACK's site for buyers, not of its API",
-    "Code": "an answer of 17TRACK's site for buyers, not of its API",
-    "FTrackNo": "an answer of 17TRACK's site for buyers, not of its API",
-    "ret": "an answer of version 1 of the API",
+    "Json": "an answer of 17TRACK's site for buyers that names no parcel",
+    "Code": "an answer of 17TRACK's site for buyers that names no parcel",
+    "ret": "an answer of 17TRACK's first interface",
 }
+_LEGS: Final = ("z1", "z2", "z9")  # of version 1: events of the first carrier, of the second, and other ones
 
 ABOUT = About(
     slug="seventeentrack",
@@ -118,7 +132,8 @@ ABOUT = About(
     live="https://api.17track.net",
     tracking_page="https://t.17track.net/en#nums={number}",
     number_pattern=r"[0-9A-Z]{5,50}",
-    codes=CODES,
+    codes={**CODES, **STATES},
+    unmapped=UNMAPPED,
     # Three a second are allowed; the first question about a number takes three calls.
     budgets=(Budget(1, timedelta(seconds=1)),),
     batch_size=BATCH,
@@ -162,11 +177,14 @@ ABOUT = About(
         "The shape of track_info, the words of status and the signature come from public programs that read them.",
         "Three calls a second.",
         "Departure and Arrival are those of the country of origin and of destination.",
+        "The letters of events in version 1, as public programs read them.",
     ),
     gaps=(
         "A number is registered when it is first asked for, which 17TRACK charges for once.",
         "A number that 17TRACK gives to several carriers: the entry with the newest scan is taken.",
         "17TRACK places times by the country of the carrier where a scan has no zone of its own, and does not say so.",
+        "Version 1 of the API and the site for buyers are not asked; their answers are only read. Their events have no "
+        "code, and no zone.",
         "Tracking stops after a long silence. It is taken up again only by hand at 17TRACK, because it allows that "
         "once for a number.",
         "The webhook's address cannot be set by its API. Pushes carry no id; a repeat is known by its bytes.",
@@ -198,6 +216,8 @@ class SeventeenTrack:
             answer = as_object(body)
             if "code" in answer and "data" in answer:
                 return _answer(answer)
+            if found := _of_site(answer):
+                return found
         raise other_body(answer, _OTHER_BODIES, "17track: neither a tracking answer nor an error")
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
@@ -312,10 +332,12 @@ def _joined(entries: Sequence[Mapping[str, Any]]) -> Answer:
     read: dict[str, Parcel] = {}
     broken: dict[str, Exception] = {}
     for number, found in by_number.items():
-        if not any("track_info" in entry for entry in found):
-            continue  # the answer to a registration: it says nothing of the parcel
         try:
-            read[number] = _parcel(number, max((some(entry["track_info"]) for entry in found), key=_newest))
+            if any("track_info" in entry for entry in found):
+                read[number] = _parcel(number, max((some(entry["track_info"]) for entry in found), key=_newest))
+            elif any("track" in entry for entry in found):
+                read[number] = max((_of_version_1(number, some(entry["track"])) for entry in found), key=_last)
+            # else the answer to a registration: it says nothing of the parcel
         except SURPRISES as error:
             broken[number] = error
     if broken and not read:
@@ -416,6 +438,66 @@ def _between(local: When, at: datetime) -> When:
     if abs(ahead) > timedelta(hours=14) or ahead.total_seconds() % 900:
         return When(at, at.replace(tzinfo=None).isoformat(), "+00:00", ZoneFrom.CARRIER)
     return When(at, local.local, offset_text(ahead), ZoneFrom.CARRIER)
+
+
+def _of_version_1(number: str, track: Mapping[str, Any]) -> Parcel:
+    events = [event for leg in _LEGS for event in each(track.get(leg))]
+    latest = some(track.get("z0"))
+    return _by_state(number, text(track.get("e")), events or ([latest] if latest else []))
+
+
+def _of_site(answer: Mapping[str, Any]) -> Answer | None:
+    """What the site for buyers shows: each parcel with its latest event, or why numbers were not taken."""
+    listed = answer.get("Json")
+    if isinstance(listed, list):
+        by_number: dict[str, list[Parcel]] = {}
+        for entry in each(listed):
+            number, event = text(entry["FTrackNo"]), text(entry.get("FLastEvent"), 5000)
+            if not number:
+                raise ValueError("an entry without FTrackNo")
+            events = [as_object(event.encode())] if event else []
+            by_number.setdefault(number, []).append(_by_state(number, text(entry.get("FPackageState")), events))
+        told = [max(found, key=_last) for found in by_number.values()]
+        unknown = [parcel.number for parcel in told if not parcel.scans and parcel.status is Status.PENDING]
+        return Answer(tuple(parcel for parcel in told if parcel.number not in unknown), tuple(unknown))
+    code = text(answer.get("Code"))
+    items = each(some(listed).get("Items"))
+    faults = [Fault(text(i.get("TrackNo")) or None, text(i.get("ResultCode")), "") for i in items]
+    faults = [fault for fault in faults if fault.code.startswith("-")]
+    if code not in {"", "0"}:
+        faults.insert(0, Fault(None, code, text(answer.get("Message"))))
+    return Answer(errors=tuple(faults)) if faults else None
+
+
+def _by_state(number: str, state: str, events: Sequence[Mapping[str, Any]]) -> Parcel:
+    """Events in letters have no code of their own; the state is that of the newest of them."""
+    told = oldest_first((_lettered(event) for event in events), newest_first=True)
+    scans = tuple({scan.key(): scan for scan in told}.values())
+    status, sub_status = meant(STATES.get(state))
+    if scans and state:
+        scans = (*scans[:-1], replace(scans[-1], code=state, status=status, sub_status=sub_status))
+    return Parcel(number, scans, status, sub_status, scans[-1].at if scans and status is Status.DELIVERED else None)
+
+
+def _lettered(event: Mapping[str, Any]) -> Scan:
+    """a: the time, without a zone; c and d: the place; z: the words."""
+    moment = when(event.get("a"))
+    where = (text(event.get("c")), text(event.get("d")))
+    return Scan(
+        at=moment.at,
+        local=moment.local,
+        offset=moment.offset,
+        zone_from=moment.zone_from,
+        code="",
+        text=text(event.get("z")),
+        status=None,
+        place=Place(city=", ".join(filter(None, where))),
+        date_only=moment.date_only,
+    )
+
+
+def _last(parcel: Parcel) -> str:
+    return max((scan.local for scan in parcel.scans), default="")
 
 
 def _estimate(info: Mapping[str, Any]) -> Estimate | None:

@@ -12,7 +12,7 @@ import pytest
 
 from carriers.adapters.seventeentrack import CARRIER, CODES, UNREADABLE
 from carriers.auth import MemoryTokens
-from carriers.contract import Answer, Hook, Scan, Subscribed, Wanted, ZoneFrom
+from carriers.contract import Answer, Fault, Hook, Scan, Subscribed, Wanted, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited, Refused
 from carriers.http import Http, open_client, open_http
 from carriers.status import Status
@@ -218,11 +218,57 @@ def test_a_scan_that_two_carriers_tell_is_one() -> None:
     assert len(parcel.scans) == 1
 
 
+def shown(number: str, state: object, at: str = "", **letters: str) -> dict[str, Any]:
+    """One parcel of the site for buyers: its latest event is JSON in a text."""
+    event = json.dumps({"a": at, "b": None, "c": "", "d": "", "z": "Arrival", **letters}) if at else None
+    return {"FTrackNo": number, "FLastEvent": event, "FPackageState": state, "FRemark": ""}
+
+
+def test_the_site_for_buyers_tells_a_state_and_the_latest_event() -> None:
+    listed = [
+        shown("RR000000017CN", 40, "2026-11-20 12:02", c="Milano", d="Italy"),
+        shown("RR000000028CN", 30, "2026-11-20"),
+        shown("RR000000039CN", 0),
+        shown("RR000000042CN", None, "2026-11-20 12:02"),
+    ]
+    answer = CARRIER.parse(json.dumps({"Json": listed, "Code": 0}).encode())
+    assert answer.not_found == ("RR000000039CN",)
+    assert [(p.number, p.status) for p in answer.parcels] == [
+        ("RR000000017CN", Status.DELIVERED),
+        ("RR000000028CN", None),
+        ("RR000000042CN", None),
+    ]
+    (first,), (second,), (third,) = (parcel.scans for parcel in answer.parcels)
+    assert (first.at, first.local, first.code, first.place.city) == (None, "2026-11-20T12:02:00", "40", "Milano, Italy")
+    assert (second.date_only, second.code, third.code, third.status) == (True, "30", "", None)
+
+
+def test_the_site_for_buyers_says_why_a_number_was_not_taken() -> None:
+    item = {"TrackNo": "RR000000017CN", "ResultCode": -11010101}
+    body = {"Json": {"Items": [item]}, "Code": -11010101, "Message": "Number(s) already exists."}
+    assert CARRIER.parse(json.dumps(body).encode()).errors == (
+        Fault(None, "-11010101", "Number(s) already exists."),
+        Fault("RR000000017CN", "-11010101", ""),
+    )
+
+
+def test_a_tracking_of_version_1_tells_its_state_and_the_events_of_both_carriers() -> None:
+    newest = {"a": "2026-11-20 12:02", "c": "", "d": "PARIS", "z": "Delivered"}
+    track = {"e": 40, "z0": newest, "z1": [{"a": "2026-11-16 09:00", "z": "Posted"}], "z2": [newest], "z9": []}
+    body = {"code": 0, "data": {"accepted": [{"number": "RR000000017CN", "track": track}], "rejected": []}}
+    (parcel,) = CARRIER.parse(json.dumps(body).encode()).parcels
+    assert parcel.status is Status.DELIVERED
+    assert [(s.text, s.code, s.status) for s in parcel.scans] == [
+        ("Posted", "", None),
+        ("Delivered", "40", Status.DELIVERED),
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b'{"Json": [], "pageInfo": {}}', "site for buyers"),
-        (b'{"ret": 1, "msg": "Ok", "dat": []}', "version 1"),
+        (b'{"Json": {}, "Code": 0}', "site for buyers"),
+        (b'{"ret": 1, "msg": "Ok", "dat": []}', "first interface"),
         (b'{"hello": 1}', "neither"),
         (b"<html></html>", "HTML"),
         (b'{"code": 0, "data": {"accepted": [{"number": ""}]}}', "number"),
