@@ -244,8 +244,12 @@ def advice(sub_status: str | None, code: str) -> str:
 
 
 def fill(sentence: str, facts: Mapping[str, Any]) -> str:
-    """Plain text, escaped later by the template. A fact that is missing leaves a gap, never an error."""
-    return sentence % _Facts(facts)
+    """Plain text, escaped later by the template. A fact that is missing leaves a gap, never an error.
+
+    A date such as "3. Dez." ends the sentence with its own full stop.
+    """
+    told = sentence % _Facts(facts)
+    return told.removesuffix(".") if told.endswith("..") else told
 
 
 class _Facts(dict[str, Any]):

@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.stage import Demo, NoBrowser, chromium, look_up, reloaded_until, running_demo, sign_in
+from tests.browser.trouble import CALLS_PER_DAY, SMALL_CONTRACT, WRONG_KEY, connect, stir_up
 from tests.returns.pictures import page as pdf_page
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
@@ -29,7 +30,7 @@ def main() -> int:
             sys.stderr.write(f"{reason}\n")
             return 1
         with running_demo(Path(folder)) as demo:
-            for scene in (shopper, returning, desk):
+            for scene in (shopper, returning, desk, operating):
                 scene(new_page(browser), demo)
         browser.close()
     return 0
@@ -85,6 +86,28 @@ def desk(page: Page, demo: Demo) -> None:
     shot(page, "console-order")
     page.get_by_role("link", name="Exchange").click()
     shot(page, "console-exchange")
+
+
+def operating(page: Page, demo: Demo) -> None:
+    """Carriers, and what goes wrong with them: connecting, testing, calls, raw data, codes; an event added by hand."""
+    stir_up(demo)
+    sign_in(page, demo)
+    console = demo.where["console"]
+    page.goto(f"{console}/carriers/ups")
+    shot(page, "console-connect")
+    connect(page, demo, SMALL_CONTRACT, demo.where["carrier"]["api_key"], CALLS_PER_DAY)
+    connect(page, demo, WRONG_KEY, "nobody-knows-this-key")
+    shot(page, "console-connection")
+    for name in ("carriers", "connections", "usage", "inbox", "codes"):
+        page.goto(f"{console}/{name}")
+        shot(page, f"console-{name}")
+    page.get_by_role("link", name="Map this code").click()
+    page.get_by_label("It means").select_option("exception.capacity")
+    page.get_by_role("button", name="Show what would change").click()
+    shot(page, "console-code")
+    page.goto(f"{console}/search?q={demo.other('-1008').number}")
+    page.get_by_role("link", name="Add an event").click()
+    shot(page, "console-event")
 
 
 def shot(page: Page, name: str) -> None:

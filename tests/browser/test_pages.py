@@ -245,4 +245,6 @@ def test_other_languages(page: Page, demo: Demo, locale: str, direction: str) ->
         page.locator("form[action='/find'] button").click()
         expect(page).to_have_url(re.compile("/orders/"))
         wrong += faults(page, f"{locale} order")
+        page.goto(f"{page.url}/returns/new")
+        wrong += faults(page, f"{locale} return")
     assert not wrong, "\n".join(wrong)

@@ -42,6 +42,7 @@ def test_a_code_never_seen_has_no_words_of_ours() -> None:
 
 def test_a_missing_fact_leaves_a_gap_and_no_error() -> None:
     assert words.fill("until %(last_day)s.", {"days": 3}) == "until …."
+    assert words.fill("bis %(last_day)s.", {"last_day": "3. Dez."}) == "bis 3. Dez."
 
 
 @pytest.mark.parametrize(
