@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
@@ -12,9 +12,10 @@ import httpx
 
 from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import BadPayload, UnknownNumber
-from carriers.reading import oldest_first, reading, when
+from carriers.reading import as_object, each, local_with_offset, meant, oldest_first, reading, some, text, when
 from carriers.reading_xml import as_xml, child_text, children
 from carriers.status import Status
+from carriers.zones import placed
 
 if TYPE_CHECKING:
     from carriers.auth import Tokens
@@ -35,6 +36,17 @@ CODES: Final[Mapping[str, str]] = {
     "U08": "delivered",
 }
 
+# `key` of an event of bpost's public tracking page, all from two recorded journeys.
+EVENTS: Final[Mapping[str, str]] = {
+    "announcement.normal-announced_parcel_by_customer": "info_received.data_received",
+    "received.domestic-corner": "picked_up.dropped_off",
+    "sorted-sorted_out": "in_transit",
+    "taken-on-round-out_for_distribution": "out_for_delivery",
+    "undelivered.advised-addressee_absent_message_left": "attempt_failed.not_home",
+    "arrival.pickup-point-drop_off_postman": "available_for_pickup.at_point",
+    "distribution.normal-regular": "delivered",
+}
+
 _GROUPED: Final = (
     "Known only from a peer's grouping, which contradicts bpost's own sample (it calls L00, out for distribution, "
     "held): bpost's words are shown until its list is at hand."
@@ -43,6 +55,7 @@ _BOTH: Final = "A peer lists it as on its way and as failed; bpost's words are s
 UNMAPPED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("B00", "B01", "B02", "B03", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B12"), _GROUPED),
     "B04": _BOTH,
+    "N-SENT-OTHER": "A message was sent to somebody; where the parcel is, the events around it say.",
     **dict.fromkeys(("B13", "B18", "B23", "B24", "B28", "C00"), _GROUPED),
     **dict.fromkeys(("I03", "I10", "I11", "I12", "I18", "I19", "I58", "I61", "I66", "I67", "I68", "I72"), _GROUPED),
     **dict.fromkeys(("I88", "N01", "N02", "N03", "N04", "N05", "N06", "N07", "N08", "N10", "N11", "N12"), _GROUPED),
@@ -71,13 +84,14 @@ class Bpost:
         live="https://api.parcel.bpost.cloud",
         tracking_page="https://track.bpost.cloud/btr/web/#/search?itemCode={number}",
         number_pattern=r"3232[0-9]{20}|[A-Z]{2}[0-9]{9}[A-Z]{2}",
-        codes=CODES,
+        codes={**CODES, **EVENTS},
         unmapped=UNMAPPED,
         budgets=(Budget(1, timedelta(seconds=1)),),
         batch_size=1,
         time_rule=(
             "States carry ISO 8601 times with the offset of Belgium. A time without an offset stays local without a "
-            "zone. The planned window is given as instants."
+            "zone, but for events of the tracking page on the way of a parcel from Belgium to Belgium. The planned "
+            "window is given as instants."
         ),
         fields=(
             Field("account_id", "Account number", "Of the bpost contract; also the user name of the service."),
@@ -94,12 +108,14 @@ class Bpost:
             "bpost publishes no limit; we ask once a second at most.",
         ),
         sources=(
+            "Two recorded answers of the public tracking page",
             "Schemas tracking v1, businessException and systemException of bpost, and its sample answers",
             "Public clients of the tracking service, for its address and its credentials",
         ),
         gaps=(
             "bpost's list of state codes is not public: only T00, L00 and U00 to U08 have a status. Every other code "
             "is shown in bpost's words and waits to be mapped.",
+            "The tracking page is not asked; its answers are only read.",
             "A sub-status (neighbour, letterbox, pickup point) is not read from the digits of a delivery.",
             "Only parcels of the own account are found. bpost does not push to us; labels are not sold here.",
         ),
@@ -119,6 +135,9 @@ class Bpost:
         return Fetched(reply.status, reply.body)
 
     def parse(self, body: bytes, status: int = 200) -> Answer:
+        if body.lstrip().startswith(b"{"):
+            with reading("bpost track"):
+                return _of_page(as_object(body))
         root = as_xml(body)
         with reading("bpost track"):
             if root.tag in _EXCEPTIONS:
@@ -197,3 +216,52 @@ def _estimate(root: ET.Element) -> Estimate | None:
         return None
     ends = [moment for moment in (start, end) if moment]
     return Estimate(min(ends), max(ends), "deliveryTimeWindow")
+
+
+# The tracking page
+
+
+def _of_page(answer: Mapping[str, Any]) -> Answer:
+    if "items" in answer:
+        return Answer(tuple(_item(item) for item in each(answer["items"])))
+    if "error" in answer:
+        return Answer(errors=(Fault(None, text(answer["error"]), text(answer.get("message"))),))
+    raise BadPayload("bpost: neither items nor an error; this is not tracking data of bpost")
+
+
+def _item(item: Mapping[str, Any]) -> Parcel:
+    number = text(item["itemCode"])
+    if not number:
+        raise ValueError("an item without itemCode")
+    ends = {text(some(item.get(end)).get("countryCode")) for end in ("sender", "receiver")}
+    home = ends.pop() if len(ends) == 1 else ""
+    scans = oldest_first((_event(event, home) for event in each(item.get("events"))), newest_first=True)
+    status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
+    return Parcel(
+        number=number,
+        scans=scans,
+        status=status,
+        sub_status=sub_status,
+        delivered_at=_delivered_at(scans) if status is Status.DELIVERED else None,
+        service=text(item.get("productCategory")),
+    )
+
+
+def _event(event: Mapping[str, Any], home: str) -> Scan:
+    """`home` is the one country that a parcel stays in: the clock of an event is local to it."""
+    code = text(event.get("key"))
+    status, sub_status = meant(EVENTS.get(code))
+    where = some(event.get("location"))
+    moment = placed(local_with_offset(text(event.get("date")), text(event.get("time")), None), Place(country=home))
+    return Scan(
+        at=moment.at,
+        local=moment.local,
+        offset=moment.offset,
+        zone_from=moment.zone_from,
+        code=code,
+        text=code,  # the page has words for it in a file of its own
+        status=status,
+        sub_status=sub_status,
+        place=Place(city=text(where.get("en")) or text(where.get("nl"))),
+        date_only=moment.date_only,
+    )

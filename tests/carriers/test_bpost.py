@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -133,6 +135,44 @@ def test_another_kind_of_body_says_which() -> None:
         CARRIER.parse(b"<labels xmlns='http://schema.post.be/shm/deepintegration/v5/'><label/></labels>")
     with pytest.raises(BadPayload, match="neither itemTracking"):
         CARRIER.parse(b"<hello/>")
+
+
+NUMBER = "323200000000000000000017"
+
+
+def shown(*events: dict[str, Any], receiver: str = "BE") -> Parcel:
+    """An item of bpost's public tracking page, newest event first."""
+    ends = {"sender": {"countryCode": "BE"}, "receiver": {"countryCode": receiver, "name": "TEST"}}
+    body = {"items": [{"itemCode": NUMBER, "events": list(events), "productCategory": "parcel", **ends}]}
+    (found,) = CARRIER.parse(json.dumps(body).encode()).parcels
+    return found
+
+
+def happened(key: str, time: str = "13:37") -> dict[str, Any]:
+    where = {"fr": "GAND", "nl": "GENT", "en": "GHENT"}
+    return {"key": key, "location": where, "date": "2026-11-20", "time": time, "irregularity": False}
+
+
+def test_the_tracking_page_names_its_events_by_words() -> None:
+    found = shown(happened("distribution.normal-regular"), happened("something.new", "09:10"))
+    assert (found.number, found.status, found.service) == (NUMBER, Status.DELIVERED, "parcel")
+    assert found.delivered_at == datetime(2026, 11, 20, 12, 37, tzinfo=UTC)
+    assert [(s.code, s.status, s.place.city) for s in found.scans] == [
+        ("something.new", None, "GHENT"),
+        ("distribution.normal-regular", Status.DELIVERED, "GHENT"),
+    ]
+
+
+def test_the_clock_of_the_page_has_a_zone_only_where_the_parcel_stays_in_belgium() -> None:
+    (scan,) = shown(happened("sorted-sorted_out"), receiver="FR").scans
+    assert (scan.at, scan.local, scan.zone_from) == (None, "2026-11-20T13:37:00", ZoneFrom.UNKNOWN)
+
+
+def test_the_page_says_why_it_shows_nothing() -> None:
+    (error,) = CARRIER.parse(b'{"error": "NO_DATA_FOUND"}').errors
+    assert (error.number, error.code) == (None, "NO_DATA_FOUND")
+    with pytest.raises(BadPayload, match="not tracking data"):
+        CARRIER.parse(b'{"hello": 1}')
 
 
 def test_no_code_is_both_mapped_and_left_out() -> None:
