@@ -35,13 +35,14 @@ def main(names: list[str]) -> None:
         sys.exit(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(ALL)}")
     results: dict[str, Any] = {"machine": _machine()}
     print(json.dumps(results["machine"], indent=2), flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    kept = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     for name in names or ALL:
         print(f"{name} ...", flush=True)
         results[name] = ALL[name]()
         for line in _lines(name, results[name]):
             print(line, flush=True)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json").write_text(json.dumps(results, indent=2))
+        kept.write_text(json.dumps(results, indent=2))
 
 
 def _machine() -> dict[str, Any]:

@@ -14,7 +14,7 @@ import psycopg
 from benchmarks import databases
 from portal.claim import BATCH, claim
 from portal.db import Database
-from portal.tables import Inbox
+from portal.tables import Connection, Inbox
 
 ROWS = 40_000
 WORKERS = 2
@@ -59,21 +59,24 @@ def _bare(url: str, now: datetime) -> tuple[list[int], float, float]:
     return claimed, start, end
 
 
-def _seed(url: str, now: datetime) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("TRUNCATE inbox")
-        connection.execute(
-            "INSERT INTO connection (id, public_id, carrier, name, config, secrets, hook_token, state, state_text,"
-            " failures, rejected_hooks, created_at) VALUES (1, 'b', 'northpost', 'b', '{}', '', 'b', 'ok', '', 0, 0,"
-            " now()) ON CONFLICT DO NOTHING"
+def _seed(url: str, now: datetime, rows: int = ROWS) -> None:
+    """The first row as the product writes it, then so many more like it."""
+    db = Database(url)
+    with db.transaction() as tx:
+        tx.connection().exec_driver_sql("TRUNCATE inbox")
+        connection = tx.merge(Connection(id=1, carrier="northpost", name="Benchmark", created_at=now))
+        due = {"received_at": now, "next_at": now - timedelta(seconds=1)}
+        tx.add(
+            Inbox(connection_id=connection.id, carrier="northpost", via="hook", hook_key="0", body=b"{}" * 200, **due)
         )
-        connection.execute(
-            "INSERT INTO inbox (connection_id, carrier, via, hook_key, http_status, headers, body, asked, received_at,"
-            " next_at, tries, error) SELECT 1, 'northpost', 'hook', 'k' || n, 200, '{}', decode(repeat('7b7d', 200),"
-            " 'hex'), '[]', %s, %s, 0, '' FROM generate_series(1, %s) n",
-            (now, now - timedelta(seconds=1), ROWS),
+    db.close()
+    alike = ", ".join(column.name for column in Inbox.__table__.c if column.name not in {"id", "hook_key"})  # type: ignore[attr-defined]
+    with psycopg.connect(url, autocommit=True) as raw:
+        raw.execute(
+            f"INSERT INTO inbox (hook_key, {alike}) SELECT n::text, {alike} FROM inbox, generate_series(1, %s) n",
+            (rows - 1,),
         )
-        connection.execute("VACUUM ANALYZE inbox")
+        raw.execute("VACUUM ANALYZE inbox")
 
 
 def measure(url: str) -> dict[str, Any]:
