@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 from base64 import b64decode
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def _page(body: bytes) -> tuple[int, int] | None:
     from pypdf import PdfReader
     from pypdf.errors import PyPdfError
 
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it tells the terminal of every flaw that it reads past
     try:
         box = PdfReader(io.BytesIO(body)).pages[0].mediabox
         return round(float(box.width) / _POINTS_PER_MM), round(float(box.height) / _POINTS_PER_MM)

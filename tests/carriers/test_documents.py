@@ -67,3 +67,8 @@ def test_a_document_is_unpacked_with_and_without_its_padding(cut: int) -> None:
 @pytest.mark.parametrize("content", [None, "", 7, ["JVBERi0="], "not base64!", "aGVsbG8=", "QRLabel"])
 def test_what_is_no_document_unpacks_to_nothing(content: object) -> None:
     assert unpacked(content) == b""
+
+
+def test_a_damaged_pdf_is_not_complained_of_on_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    assert measured(b"%PDF-1.4 broken").millimetres is None
+    assert capfd.readouterr() == ("", "")
