@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from carriers.contract import Place, Scan, ZoneFrom
+from carriers.contract import Answer, Parcel, Place, Scan, ZoneFrom
 from carriers.errors import BadPayload
 from carriers.memory import remembered
 from carriers.status import SUB_STATUSES, Status, status_of
@@ -82,10 +82,15 @@ def _check_depth(value: Any) -> None:
 
 
 def each(value: object) -> Sequence[Mapping[str, Any]]:
-    """The objects of a list; nothing where the field is absent or null. Raises TypeError for anything else."""
+    """The objects of a list; nothing where the field is absent or null. Raises TypeError for anything else.
+
+    An object in the place of a list is a list of one: so XML becomes JSON in front of several carriers.
+    """
     if value is None:
         return ()
     if not isinstance(value, list):
+        if isinstance(value, dict) and value:
+            return (value,)
         raise TypeError("a list of objects was expected")
     for entry in value:
         if not isinstance(entry, dict):
@@ -158,6 +163,7 @@ class When:
 UNTIMED: Final = When(None, "", None, ZoneFrom.UNKNOWN)
 
 new_when = maker(When)
+new_parcel, new_answer = maker(Parcel), maker(Answer)
 _new_scan = maker(Scan)
 _CARRIER, _UNKNOWN = ZoneFrom.CARRIER, ZoneFrom.UNKNOWN  # looked up once: a member of an enum costs more than a call
 

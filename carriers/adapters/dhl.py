@@ -38,6 +38,8 @@ from carriers.reading import (
     as_object,
     each,
     meant,
+    new_answer,
+    new_parcel,
     oldest_first,
     place_of,
     reading,
@@ -199,7 +201,7 @@ class Dhl:
         with reading("dhl track"):
             answer = as_object(body)
             if "shipments" in answer:
-                return Answer(_newest(each(answer["shipments"])))
+                return new_answer(_newest(each(answer["shipments"])))
             if "title" in answer or "detail" in answer:
                 return _problem(answer)
             if faults := gateway_errors(answer, status):
@@ -357,7 +359,7 @@ def _parcel(shipment: Mapping[str, Any], pushed: bool) -> Parcel:
     if status is None:
         status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
     details = some(shipment.get("details"))
-    return Parcel(
+    return new_parcel(
         number=number,
         scans=scans,
         status=status,

@@ -46,6 +46,8 @@ from carriers.reading import (
     as_object,
     each,
     meant,
+    new_answer,
+    new_parcel,
     oldest_first,
     other_body,
     place_of,
@@ -566,6 +568,8 @@ def _joined(found: Iterable[tuple[str, Sequence[Mapping[str, Any]]]]) -> Answer:
             broken.append((number, error))
     if broken and not read:
         raise broken[0][1]
+    if len(read) == 1 and not broken:
+        return read[0]
     faults = (Fault(number or None, UNREADABLE, "a result that we cannot read") for number, _ in broken)
     return Answer(
         parcels=tuple(p for answer in read for p in answer.parcels),
@@ -588,7 +592,7 @@ def _one(number: str, results: Sequence[Mapping[str, Any]]) -> Answer:
             errors.append(fault)
         elif not told:
             not_found.append(fault.number)
-    return Answer(parcels, tuple(dict.fromkeys(not_found)), tuple(errors))
+    return new_answer(parcels, tuple(dict.fromkeys(not_found)), tuple(errors))
 
 
 def _tells(result: Mapping[str, Any]) -> bool:
@@ -631,7 +635,7 @@ def _parcel(result: Mapping[str, Any], number: str) -> Parcel:
     if status is None:
         status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
     dates = _dates(result)
-    return Parcel(
+    return new_parcel(
         number=number or _number(result),
         scans=scans,
         status=status,
@@ -728,6 +732,8 @@ def _estimate(result: Mapping[str, Any], dates: Mapping[str, str]) -> Estimate |
 
 def _span(begins: object, ends: object, source: str) -> Estimate | None:
     """From begin to end; one edge stands for both. Where one is only a date, both are, as the dates of the place."""
+    if begins is None and ends is None:
+        return None
     edges = [told for told in (when(text(begins)), when(text(ends))) if told.local]
     if not edges:
         return None

@@ -50,6 +50,8 @@ from carriers.reading import (
     each,
     local_with_offset,
     meant,
+    new_answer,
+    new_parcel,
     offset_of,
     offset_text,
     oldest_first,
@@ -630,6 +632,8 @@ class Ups:
 
 def _joined(answers: Iterable[Answer]) -> Answer:
     found = list(answers)
+    if len(found) == 1:
+        return found[0]
     return Answer(
         parcels=tuple(p for a in found for p in a.parcels),
         not_found=tuple(n for a in found for n in a.not_found),
@@ -645,7 +649,7 @@ def _shipment(shipment: Mapping[str, Any]) -> Answer:
     parcels = tuple(_package(p, text(p.get("trackingNumber")) or alone) for p in packages)
     warnings = [_fault(w, number or None) for w in each(shipment.get("warnings"))]
     unknown = bool(number) and not parcels and any(w.code == NOT_FOUND for w in warnings)
-    return Answer(
+    return new_answer(
         parcels=parcels,
         not_found=(number,) if unknown else (),
         errors=tuple(w for w in warnings if not (unknown and w.code == NOT_FOUND)),
@@ -665,7 +669,7 @@ def _package(package: Mapping[str, Any], number: str) -> Parcel:
     day = next(((kind, dates[kind]) for kind in ("RDD", "SDD") if dates.get(kind)), ("", ""))
     slot = some(package.get("deliveryTime"))
     window = (slot.get("startTime"), slot.get("endTime")) if text(slot.get("type")) in _WINDOWS else (None, None)
-    return Parcel(
+    return new_parcel(
         number=number,
         scans=scans,
         status=status,
