@@ -182,7 +182,7 @@ def test_of_several_articles_each_has_its_own_number_and_the_consignment_its_sum
         ({"hello": 1}, "neither tracking_results"),
         ({"tracking_results": [{"status": "Delivered"}]}, "tracking_id"),
         ({"tracking_results": [{"tracking_id": ""}]}, "without tracking_id"),
-        ({"tracking_results": {"tracking_id": "1"}}, "list of objects"),
+        ({"tracking_results": "none"}, "list of objects"),
     ],
 )
 def test_another_body_is_refused_by_its_name(body: object, named: str) -> None:

@@ -15,6 +15,7 @@ from carriers.reading import (
     When,
     as_json,
     as_object,
+    each,
     local_with_offset,
     meant,
     offset_of,
@@ -271,3 +272,11 @@ def test_text_is_cleaned_alike_with_and_without_the_short_way(value: str) -> Non
     plainly = " ".join("".join(c if c.isprintable() else " " for c in value).split())
     assert text(value) == plainly
     assert text(value, limit=3) == plainly[:3]
+
+
+def test_an_object_in_the_place_of_a_list_is_a_list_of_one() -> None:
+    assert list(each({"code": "X"})) == [{"code": "X"}]
+    assert list(each(None)) == []
+    for other in ({}, "X", 1, ["X"], [None]):
+        with pytest.raises(TypeError, match="list of objects"):
+            each(other)
