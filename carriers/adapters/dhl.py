@@ -416,8 +416,8 @@ def _place(town: object, postcode: object, country: object, home: str) -> tuple[
 
 def _home(shipment: Mapping[str, Any]) -> str:
     """The one country that a domestic parcel stays in; empty for any other."""
-    ends = {text(_end(shipment, name).get("countryCode")) for name in ("origin", "destination")}
-    return ends.pop() if len(ends) == 1 else ""
+    origin, destination = (text(_end(shipment, name).get("countryCode")) for name in ("origin", "destination"))
+    return origin if origin == destination else ""
 
 
 def _end(shipment: Mapping[str, Any], name: str) -> Mapping[str, Any]:
