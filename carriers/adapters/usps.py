@@ -190,7 +190,7 @@ _MONTHS = {
     **{"July": 7, "August": 8, "September": 9, "October": 10, "November": 11, "December": 12},
 }
 _PARTS = re.compile(rb"\s*--[0-9A-Za-z'()+_,./:=? -]{1,70}\r?\nContent-", re.IGNORECASE)
-_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2}) (am|pm)")
+_CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2}) ?(am|pm)", re.IGNORECASE)
 _BOX = re.compile(r"([0-9]{1,2}(?:\.[0-9])?)x([0-9]{1,2}(?:\.[0-9])?)x([0-9]{1,2}(?:\.[0-9])?)")
 
 _CANCELLATION: Final = frozenset({"trackingNumber", "status", "disputeId"})
@@ -796,15 +796,15 @@ def _old_answer(root: ET.Element) -> Answer:
         return Answer(errors=(Fault(None, child_text(root, "Number"), _words(child_text(root, "Description"))),))
     if root.tag != "TrackResponse":
         raise BadPayload(f"the body is XML with {root.tag[:40]}, not tracking data of USPS")
-    return _newest(
-        (when(child_text(info, "MPDATE")[:10]).local, _old_info(info)) for info in children(root, "TrackInfo")
-    )
+    infos = list(children(root, "TrackInfo"))
+    for info in infos:  # where one number was asked for, its answer may leave it out
+        if not text(info.get("ID")) and (len(infos) > 1 or info.find("TrackSummary/Event") is None):
+            raise ValueError("a TrackInfo without ID")
+    return _newest((when(child_text(info, "MPDATE")[:10]).local, _old_info(info)) for info in infos)
 
 
 def _old_info(info: ET.Element) -> Answer:
     number = text(info.get("ID"))
-    if not number:
-        raise ValueError("a TrackInfo without ID")
     if (error := info.find("Error")) is not None:
         code = child_text(error, "Number")
         if code in OLD_NOT_FOUND:
@@ -831,7 +831,7 @@ def _old_scan(event: ET.Element) -> Scan:
     day, clock = _day(child_text(event, "EventDate")), _CLOCK.fullmatch(child_text(event, "EventTime"))
     moment = UNTIMED
     if day:
-        hour = int(clock[1]) % 12 + (12 if clock[3] == "pm" else 0) if clock else 0
+        hour = int(clock[1]) % 12 + (12 if clock[3].lower() == "pm" else 0) if clock else 0
         moment = local_with_offset(day.isoformat(), f"{hour:02d}:{clock[2]}" if clock else "", "")
     code, words = child_text(event, "EventCode"), _words(child_text(event, "Event"))
     return _made(placed(moment, _domestic(place)), code, words, place)

@@ -277,6 +277,20 @@ def test_another_body_is_refused_by_its_name(body: bytes, named: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+def test_an_answer_of_the_web_tools_about_one_number_may_leave_it_out() -> None:
+    event = (
+        b"<EventTime>2:05 PM</EventTime><EventDate>July 28, 2025</EventDate><Event>Delivered</Event>"
+        b"<EventCity>RALEIGH</EventCity><EventState>NC</EventState><EventZIPCode>27601</EventZIPCode>"
+        b"<EventCode>01</EventCode>"
+    )
+    info = b"<TrackInfo><TrackSummary>" + event + b"</TrackSummary></TrackInfo>"
+    (found,) = CARRIER.parse(b"<TrackResponse>" + info + b"</TrackResponse>").parcels
+    assert (found.number, found.status) == ("", Status.DELIVERED)
+    assert found.delivered_at == datetime(2025, 7, 28, 18, 5, tzinfo=UTC)
+    with pytest.raises(BadPayload, match="without ID"):
+        CARRIER.parse(b"<TrackResponse>" + info + info + b"</TrackResponse>")
+
+
 def test_the_words_of_the_token_endpoint_are_kept() -> None:
     body = b'{"error":"invalid_client","error_description":"Client authentication failed.","error_uri":"https://x"}'
     (fault,) = CARRIER.parse(body).errors
