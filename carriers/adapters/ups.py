@@ -63,8 +63,10 @@ from carriers.reading import (
     text,
     utc,
 )
+from carriers.reading_xml import as_xml
 from carriers.signing import check_basic, check_hook_token, check_shared_text, hook_token, one_header
 from carriers.status import Status
+from carriers.ups_old import as_track_api, tree_of
 from carriers.zones import placed
 
 if TYPE_CHECKING:
@@ -482,6 +484,7 @@ class Ups:
             "github.com/UPS-API/api-documentation, 2025-08 and 2026-07",
             "UPS, Tracking: status and description codes (the list of 170), movement scans, delivery codes, package "
             "exceptions, manifest codes",
+            "UPS Tracking before 2024 (XML, SOAP and its JSON), as published clients record it",
             "github.com/UPS-API/api-documentation issues 8, 36, 102, 123, 166, 218",
         ),
         gaps=(
@@ -521,7 +524,9 @@ class Ups:
 
     def parse(self, body: bytes, status: int = 200) -> Answer:
         with reading("ups track"):
-            answer = as_object(body)
+            answer = tree_of(as_xml(body)) if body.lstrip()[:1] == b"<" else as_object(body)
+            if "trackResponse" not in answer:
+                answer = as_track_api(answer) or answer
             if "trackResponse" in answer:
                 return _joined(_shipment(s) for s in each(answer["trackResponse"]["shipment"]))
             if "response" in answer or "errors" in answer:

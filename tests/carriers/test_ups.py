@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from carriers.adapters.ups import CARRIER, STATUS_CODES, TOKEN_LIFE, TYPES
 from carriers.address import Address
 from carriers.auth import MemoryTokens
-from carriers.contract import Hook, Item, LabelOrder, Parcel, Scan, Wanted, ZoneFrom
+from carriers.contract import Fault, Hook, Item, LabelOrder, Parcel, Scan, Wanted, ZoneFrom
 from carriers.errors import (
     BadCredentials,
     BadPayload,
@@ -610,3 +610,43 @@ def test_a_label_answer_is_refused_or_not_understood_for_what_it_is() -> None:
     for body in (b"{}", b'{"ShipmentResponse": {}}', b'{"response": {}}', b"<a/>", b"[]"):
         with pytest.raises(BadPayload):
             CARRIER.parse_label(body)
+
+
+def test_answers_of_the_json_before_are_read_too() -> None:
+    activity = {
+        "ActivityLocation": {"Address": {"City": "RALEIGH", "StateProvinceCode": "NC", "CountryCode": "US"}},
+        "Status": {"Type": "D", "Description": "DELIVERED", "Code": "KB"},
+        "Date": "20231121",
+        "Time": "141500",
+    }
+    shipment = {
+        "InquiryNumber": {"Code": "01", "Value": "1Z0000000000000032"},
+        "DeliveryDetail": {"Type": {"Code": "03", "Description": "Scheduled Delivery"}, "Date": "20231121"},
+        "Package": {"TrackingNumber": "1Z0000000000000032", "Activity": activity},
+    }
+    (told,) = CARRIER.parse(json.dumps({"TrackResponse": {"Shipment": shipment}}).encode()).parcels
+    assert (told.number, told.status) == ("1Z0000000000000032", Status.DELIVERED)
+    assert told.delivered_at == datetime(2023, 11, 21, 19, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<TrackResponse><Response><ResponseStatusCode>0</ResponseStatusCode><Error><ErrorSeverity>Hard</ErrorSeverity>"
+        b"<ErrorCode>151044</ErrorCode><ErrorDescription>No tracking information available</ErrorDescription></Error>"
+        b"</Response></TrackResponse>",
+        b'{"Fault": {"faultcode": "Client", "detail": {"Errors": {"ErrorDetail": {"PrimaryErrorCode": '
+        b'{"Code": "151044", "Description": "No tracking information available"}}}}}}',
+        b"<S:Envelope xmlns:S='s'><S:Body><S:Fault><detail><Errors><ErrorDetail><PrimaryErrorCode>"
+        b"<Code>151044</Code><Description>No tracking information available</Description></PrimaryErrorCode>"
+        b"</ErrorDetail></Errors></detail></S:Fault></S:Body></S:Envelope>",
+    ],
+)
+def test_errors_of_the_apis_before_keep_their_words(body: bytes) -> None:
+    assert CARRIER.parse(body).errors == (Fault(None, "151044", "No tracking information available"),)
+
+
+@pytest.mark.parametrize("body", [b"<html><p>Sorry</p></html>", b"<TrackResponse/>", b"<Track><Shipment/></Track>"])
+def test_other_xml_is_bad_payload(body: bytes) -> None:
+    with pytest.raises(BadPayload):
+        CARRIER.parse(body)
