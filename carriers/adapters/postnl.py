@@ -72,7 +72,7 @@ STATUSES: Final[Mapping[str, str]] = {
 # `Event[].Code`, from PostNL's list: what our words stand for, and the codes that say it.
 _EVENTS_OF: Final[Mapping[str, str]] = {
     "info_received.label_created": "A10",
-    "info_received.data_received": "01A A01 A71",
+    "info_received.data_received": "01A A01 A03 A71 M02",
     "info_received.pickup_scheduled": "F01 J56 X80",
     # The collection from the sender failed or was called off, or the parcel never came: PostNL has no goods.
     "info_received": "D02 D03 D04 D05 D06 D07 D09 D40 D41 M01 Q02 Y80 Y81",
@@ -80,8 +80,8 @@ _EVENTS_OF: Final[Mapping[str, str]] = {
     "picked_up.collected": "A73 B04 C01",
     "picked_up.dropped_off": "C02 X40",
     "in_transit": (
-        "A12 A13 A27 A28 A32 A35 A42 A99 A72 A75 J01 J06 J10 J27 J28 J45 J55 J61 J90 Q12 Q13 Q15 Q16 Q17 Q18 Q19 R01 "
-        "S05 V12 V13 V22 V23 V50 X01 X07 X15 X16 X17 X19 X51 X52"
+        "A12 A13 A27 A28 A32 A35 A42 A99 A72 A75 J01 J04 J06 J10 J21 J27 J28 J30 J31 J32 J40 J44 J45 J46 J55 J61 J90 "
+        "Q12 Q13 Q15 Q16 Q17 Q18 Q19 R01 S05 V12 V13 V22 V23 V50 X01 X07 X15 X16 X17 X19 X51 X52"
     ),
     "in_transit.arrived_hub": "X08 X14 X50",
     "in_transit.arrived_country": "A76 X02",
@@ -108,8 +108,8 @@ _EVENTS_OF: Final[Mapping[str, str]] = {
     "exception.weather": "Y65",
     # The day or hour of delivery was put off by PostNL, or the parcel did not come to it in time.
     "exception.capacity": (
-        "G01 G02 G03 G05 H32 J09 J14 J22 J24 J26 J36 J39 J92 J95 K01 K25 K91 T02 V01 V02 V03 V04 V06 V11 V21 V31 Y07 "
-        "Y08 Y33 Y35 Y60 Y61 Y62 Y66"
+        "G01 G02 G03 G05 H32 J09 J14 J22 J24 J26 J36 J39 J92 J95 K01 K25 K91 T02 T04 V01 V02 V03 V04 V06 V11 V21 V31 "
+        "Y07 Y08 Y33 Y35 Y60 Y61 Y62 Y66"
     ),
     "exception.rejected_by_carrier": "F03 F04 F05 F06 F07 F08 F10 X42 X43 Y45",
     "delivered": "I01 I03 I05 I06 I11 J91 Z01 Z02 Z03 Z04 Z08",
@@ -139,6 +139,7 @@ ON_A_RETURN: Final[Mapping[str, str]] = {
 # Seen with "is at PostNL" and with "is delivered": the status of the same moment tells which.
 AMBIGUOUS: Final = frozenset({"01B"})
 
+_TOLD: Final = "A message, a forecast or a note in the data; says nothing of where the parcel is."
 _AGREED: Final = "Why the agreed place was not used; the next event says where the parcel went."
 UNMAPPED: Final[Mapping[str, str]] = {
     "99": "Not applicable: PostNL's word for an event that changes no status.",
@@ -146,10 +147,14 @@ UNMAPPED: Final[Mapping[str, str]] = {
     "A41": "Customer service was in contact; says nothing of the parcel.",
     "A43": "An e-mail was sent; says nothing of the parcel.",
     "A46": "The recipient asked for the parcel to go back; the return is not begun.",
+    "A80": "The signature of a delivery was received; the delivery is an event of its own.",
+    "B03": "PostNL's word for it is: empty.",
     "D08": "Listed as a missed collection and as not sorted; it may be the sender or the recipient who was missed.",
     "J80": "There is no delivery scan yet.",
     "J93": "Parts of a shipment were not found; not which.",
+    "K33": "PostNL's word for it is: empty.",
     "K90": "PostNL knows no status.",
+    **dict.fromkeys(("A04", "A18", "A19", "A24", "A25", "A65", "A95", "A96", "A98", "K50"), _TOLD),
     **dict.fromkeys(("P20", "P21", "P22", "P23", "P24"), _AGREED),
     "Z80": "In the words a collection by the recipient, in its status one from the sender.",
 }
@@ -184,9 +189,9 @@ class PostNL:
         budgets=(Budget(1, timedelta(seconds=1)),),
         batch_size=1,
         time_rule=(
-            "Times come as day-month-year (status by barcode) or ISO 8601 (lists), always without a zone, and are read "
-            "as Dutch time. Where the clock was turned back an hour happened twice, and there is no instant. A date "
-            "with slashes could be read two ways and is not read."
+            "Times come as day-month-year (status by barcode) or ISO 8601 (lists), without a zone, and are read as "
+            "Dutch time; the page for recipients writes an offset too. Where the clock was turned back an hour "
+            "happened twice, and there is no instant. A date with slashes could be read two ways and is not read."
         ),
         fields=(
             Field("api_key", "API key", "Of Mijn PostNL, with Shippingstatus; with Labelling for labels.", secret=True),
@@ -204,6 +209,8 @@ class PostNL:
             Field("environment", "Environment", "live or sandbox", required=False, default="live"),
         ),
         assumed=(
+            "A03, A04, A18, A19, A24, A25, A65, A80, A95, A96, A98, B03, J04, J21, J30 to J32, J40, J44, J46, K33, "
+            "K50, M02 and T04 are in no list of PostNL's that we have; they mean what the Dutch words beside them say.",
             "Times of scans abroad are Dutch time like all others.",
             "A return is product 2285 to a reply number (Antwoordnummer) and 3285 to any other address, and option "
             "152-025 asks for the code: so PostNL's own shop extensions.",
@@ -213,10 +220,13 @@ class PostNL:
         sources=(
             "PostNL's SDKs of its e-commerce APIs: shipping status, labelling, errors",
             "PostNL's reference data: status codes and event codes, developer.postnl.nl",
+            "Public clients of the page for recipients and reports of codes they met: ha-postnl, ShipmentTracker",
             "PostNL's extensions for WooCommerce and Shopware, for smart returns",
             "Recorded answers in the tests of public clients",
         ),
         gaps=(
+            "An answer of the page for recipients is read but never asked for. It names no product, so that a return "
+            "is not known as one.",
             "Location codes of events are PostNL's own and name no place.",
             "A status of 7 without an event is out for delivery, in PostNL's English words; with one, that decides.",
             "Labels are for returns within the Netherlands, one parcel each; their price is not in the answer. A label "
@@ -286,6 +296,8 @@ def _answer(answer: object) -> Answer:
                 parcels=tuple(_parcel(s, is_complete=name == "CompleteStatus") for s in held),
                 errors=(*faults, *warnings),
             )
+    if "colli" in answer:
+        return Answer(tuple(_on_page(parcel) for parcel in _some(answer["colli"]).values()), errors=faults)
     if faults := faults or _warnings(answer) or _refusals(answer):
         return Answer(errors=faults)
     raise other_body(
@@ -312,10 +324,10 @@ def _some(value: object) -> Mapping[str, Any]:
 
 
 def _many(value: object) -> Sequence[Mapping[str, Any]]:
-    """PostNL writes one object where a list has one entry, and an empty object where it has none."""
+    """PostNL writes one object where a list has one entry, and where it has none an empty object or nothing."""
     if isinstance(value, dict):
         return [value] if value else ()
-    return each(value)
+    return each(value) if value not in (None, "", "{}") else ()
 
 
 def _text(value: object) -> str:
@@ -406,6 +418,33 @@ def _parcel(shipment: Mapping[str, Any], *, is_complete: bool) -> Parcel:
     )
 
 
+def _on_page(shipment: Mapping[str, Any]) -> Parcel:
+    """A parcel of the page for recipients, whose observations have the codes of the events."""
+    number = _text(shipment["barcode"])
+    if not number:
+        raise ValueError("a parcel without barcode")
+    seen = _many(_some(shipment.get("analyticsInfo")).get("allObservations")) or _many(shipment.get("observations"))
+    scans = oldest_first([_observation(one) for one in seen])
+    status, sub_status = next(((s.status, s.sub_status) for s in reversed(scans) if s.status), (None, None))
+    is_newest = bool(scans) and scans[-1].status is not None
+    if shipment.get("isDelivered") is True and not is_newest and status not in _OVER:
+        status, sub_status = Status.DELIVERED, None
+    eta = _some(shipment.get("eta"))
+    return Parcel(
+        number=number,
+        scans=scans,
+        status=status,
+        sub_status=sub_status,
+        delivered_at=_delivered_at({}, scans) if status is Status.DELIVERED else None,
+        estimated=None if status in _OVER else _window(eta.get("start"), eta.get("end"), "eta"),
+    )
+
+
+def _observation(one: Mapping[str, Any]) -> Scan:
+    code = _text(one.get("observationCode"))
+    return _scan(_moment(one.get("observationDate")), code, _text(one.get("description")), EVENTS.get(code.upper()))
+
+
 def _told(shipment: Mapping[str, Any], *, is_complete: bool) -> Iterator[tuple[When, str, str]]:
     """Time, code and words of the status and those before it, newest first, but for those that do not apply."""
     old = _many(shipment.get("OldStatus")) or _many(shipment.get("OldStatuses")) if is_complete else ()
@@ -483,13 +522,18 @@ def _delivered_at(now: Mapping[str, Any], scans: Sequence[Scan]) -> datetime | N
 def _estimate(shipment: Mapping[str, Any]) -> Estimate | None:
     """The time frame where it has both ends, else its day, else the delivery date."""
     expected = _some(shipment.get("Expectation"))
-    start, end = _moment(expected.get("ETAFrom")), _moment(expected.get("ETATo"))
+    return _window(expected.get("ETAFrom"), expected.get("ETATo"), "Expectation") or _window(
+        shipment.get("DeliveryDate"), None, "DeliveryDate"
+    )
+
+
+def _window(given_start: object, given_end: object, source: str) -> Estimate | None:
+    start, end = _moment(given_start), _moment(given_end)
     if start.at and end.at:
-        return Estimate(min(start.at, end.at), max(start.at, end.at), "Expectation")
-    for source, local in (("Expectation", start.local), ("DeliveryDate", _moment(shipment.get("DeliveryDate")).local)):
-        if local:
-            day = date.fromisoformat(local[:10])
-            return Estimate(day, day, source)
+        return Estimate(min(start.at, end.at), max(start.at, end.at), source)
+    if start.local:
+        day = date.fromisoformat(start.local[:10])
+        return Estimate(day, day, source)
     return None
 
 

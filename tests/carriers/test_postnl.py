@@ -334,6 +334,41 @@ def test_a_merged_document_is_the_label() -> None:
     assert CARRIER.parse_label(json.dumps(body).encode()).body == LABEL
 
 
+def page(**fields: Any) -> Parcel:
+    body = {"colli": {NUMBER: {"barcode": NUMBER, "isDelivered": False, **fields}}}
+    (only,) = CARRIER.parse(json.dumps(body).encode()).parcels
+    return only
+
+
+def observation(code: str, at: str = "2026-11-19T10:00:00+01:00") -> dict[str, str]:
+    return {"observationCode": code, "observationDate": at, "description": "x"}
+
+
+def test_the_page_for_recipients_says_delivered_where_its_newest_observation_says_nothing() -> None:
+    brought = [observation("J05"), observation("A80", "2026-11-19T11:00:00+01:00")]
+    assert page(observations=brought).status is Status.OUT_FOR_DELIVERY
+    assert page(observations=brought, isDelivered=True).status is Status.DELIVERED
+    assert page(observations=brought, isDelivered=True).delivered_at is None
+    waiting = [observation("J23", "2026-11-19T12:00:00+01:00")]
+    assert page(observations=[*brought, *waiting], isDelivered=True).status is Status.AVAILABLE_FOR_PICKUP
+
+
+def test_a_signature_that_arrives_later_changes_no_delivery() -> None:
+    seen = [observation("I10"), observation("A80", "2026-11-19T11:00:00+01:00")]
+    found = page(observations=seen, isDelivered=True)
+    assert (found.sub_status, found.delivered_at) == ("delivered.neighbour", datetime(2026, 11, 19, 9, tzinfo=UTC))
+
+
+def test_the_page_for_recipients_knows_no_parcel() -> None:
+    assert CARRIER.parse(b'{"type": "unknown", "colli": {}}') == Answer()
+
+
+def test_the_window_of_the_page_falls_back_to_its_day() -> None:
+    found = page(eta={"start": "2026-11-20T13:15:00+01:00"}).estimated
+    assert found
+    assert (found.start, found.end, found.source) == (date(2026, 11, 20), date(2026, 11, 20), "eta")
+
+
 def test_no_code_is_both_mapped_and_left_out() -> None:
     assert not {*STATUSES, *EVENTS} & set(UNMAPPED)
     assert set(ON_A_RETURN) <= set(EVENTS)
