@@ -299,7 +299,8 @@ def _estimate(shipment: Mapping[str, Any]) -> Estimate | None:
 
 
 def _is_problem(answer: Mapping[str, Any]) -> bool:
-    return "status" in answer and ("title" in answer or "message" in answer or "detail" in answer)
+    told = "title" in answer or "detail" in answer or ("message" in answer and text(answer.get("status")).isdecimal())
+    return "status" in answer and told
 
 
 def _problem(answer: Mapping[str, Any]) -> Answer:

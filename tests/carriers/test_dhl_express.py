@@ -168,6 +168,13 @@ def test_another_body_is_refused_by_its_name(body: bytes, named: str) -> None:
         CARRIER.parse(body)
 
 
+def test_a_message_is_an_error_only_where_something_failed() -> None:
+    failed = CARRIER.parse(b'{"status": "500", "message": "Process failure"}')
+    assert [(fault.code, fault.text) for fault in failed.errors] == [("500", "Process failure")]
+    with pytest.raises(BadPayload, match="not tracking data"):
+        CARRIER.parse(b'{"status": "cancelled", "message": "The shipment was cancelled"}')
+
+
 def test_a_label_is_bought_with_the_customer_as_shipper(express: FakeDhlExpress, http: Http) -> None:
     """The printed direction: from the customer, to the warehouse."""
     assert isinstance(CARRIER, Labels)
