@@ -33,6 +33,7 @@ from carriers.contract import (
     Scan,
     Trust,
 )
+from carriers.download import base64_bytes, format_of
 from carriers.errors import BadPayload, CarrierError, Refused
 from carriers.gateway import gateway_errors
 from carriers.http import Http, granted
@@ -95,7 +96,6 @@ DETAILS: Final[Mapping[str, str]] = {
 _QR_FORM: Final = "label_qr_code"
 OUNCE_GRAMS: Final = Decimal("28.349523125")
 _VOIDABLE_DAYS: Final = {"USPS": 30, "UPS": 90, "FedEx": 90}
-_MAGIC: Final = {b"%PDF": "pdf", b"\x89PNG": "png", b"GIF8": "gif", b"^XA": "zpl"}
 _FILE_TYPES: Final = {"application/pdf": "pdf", "image/png": "png", "image/gif": "gif", "application/zpl": "zpl"}
 
 ABOUT = About(
@@ -209,12 +209,13 @@ class EasyPost:
             shipment = self._buy(http, shipment, rate)
         with reading("easypost label"):
             label = _label(shipment)
-            label = replace(label, body=_document(http, label.url))
-            label = replace(label, format=next(kind for magic, kind in _MAGIC.items() if label.body.startswith(magic)))
+            if not label.body:
+                body = _document(http, label.url)
+                label = replace(label, body=body, format=format_of(body))
         return replace(label, qr=self._qr(http, shipment)) if http.credentials.get("qr") == "yes" else label
 
     def parse_label(self, body: bytes) -> Label:
-        """The shipment that a purchase answers with. It points to the document, so `body` is empty and `url` is set."""
+        """The shipment that a purchase answers with. Mostly it points to the document: `url` is set, `body` empty."""
         with reading("easypost label"):
             shipment = as_object(body)
             if isinstance(error := shipment.get("error"), dict):
@@ -405,17 +406,20 @@ def _label(shipment: Mapping[str, Any]) -> Label:
     bought_at = when(postage.get("created_at")).at
     currency = text(rate["currency"])
     pdf_url = text(postage.get("label_pdf_url"), 4000)
+    body = base64_bytes(postage.get("label_file"))  # the document itself, in the place of an address
+    if body and not format_of(body):
+        raise ValueError("a label in no format that we know")
     return Label(
         ref=text(shipment["id"]),
         number=text(shipment["tracking_code"]),
-        body=b"",
-        format="pdf" if pdf_url else _FILE_TYPES.get(text(postage.get("label_file_type")), "none"),
+        body=body,
+        format=format_of(body) or ("pdf" if pdf_url else _FILE_TYPES.get(text(postage.get("label_file_type")), "none")),
         cost_minor=to_minor(text(rate["rate"]), currency),
         currency=currency,
         voidable_until=bought_at + timedelta(days=days) if bought_at and days else None,
         service=f"{text(rate['carrier'])} {text(rate['service'])}",
         size=text(postage.get("label_size")),
-        url=pdf_url or text(postage["label_url"], 4000),
+        url="" if body else pdf_url or text(postage["label_url"], 4000),
     )
 
 
@@ -431,7 +435,7 @@ def _document(http: Http, url: str) -> bytes:
     if given.scheme != "https" and (given.scheme, given.netloc) != (own.scheme, own.netloc):
         raise BadPayload("easypost label: the document's address is not https")
     reply = http.get(url, public=True, headers={"Accept": "*/*"})
-    if reply.status != 200 or not reply.body.startswith(tuple(_MAGIC)):
+    if reply.status != 200 or not format_of(reply.body):
         raise BadPayload(f"easypost label: no document at its address (HTTP {reply.status})")
     return reply.body
 

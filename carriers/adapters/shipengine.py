@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from carriers.address import Address
 from carriers.amounts import to_minor
@@ -626,7 +626,7 @@ def _label(bought: Mapping[str, Any]) -> Label:
         ref=text(bought["label_id"]),
         number=text(bought["tracking_number"]),
         body=body,
-        format=format_of(body) or text(bought.get("label_format")),
+        format=format_of(body) or text(bought.get("label_format")) or _format_of_link(link),
         cost_minor=_minor(cost["amount"], currency) if currency else None,
         currency=currency,
         qr=code if format_of(code) in {"png", "pdf"} else b"",
@@ -644,6 +644,12 @@ def _link(value: object) -> str:
     if found is not None and not isinstance(found, str):
         raise TypeError("an address was expected")
     return found or ""
+
+
+def _format_of_link(link: str) -> str:
+    """By the ending of an address; "none" where it has no ending that says it."""
+    ending = urlsplit(link).path.rpartition(".")[2].lower()
+    return ending if ending in {"pdf", "png", "zpl"} else "none"
 
 
 def _code_link(bought: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -209,6 +210,19 @@ def test_a_document_is_fetched_over_https_only(easypost: FakeEasyPost, http: Htt
     (shipment,) = easypost.shipments.values()
     shipment["postage_label"]["label_url"] = url
     with pytest.raises(BadPayload, match="https"):
+        CARRIER.buy_label(http, ORDER)
+
+
+def test_a_document_in_the_answer_itself_is_taken_from_there(easypost: FakeEasyPost, http: Http) -> None:
+    CARRIER.buy_label(http, ORDER)
+    (shipment,) = easypost.shipments.values()
+    picture = b"\x89PNG\r\n label"
+    inside = {"label_url": None, "label_file_type": None, "label_file": b64encode(picture).decode()}
+    shipment["postage_label"].update(inside)
+    label = CARRIER.buy_label(http, ORDER)
+    assert (label.body, label.format, label.url) == (picture, "png", "")
+    shipment["postage_label"]["label_file"] = b64encode(b"no picture").decode()
+    with pytest.raises(BadPayload, match="no format"):
         CARRIER.buy_label(http, ORDER)
 
 

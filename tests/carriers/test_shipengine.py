@@ -366,6 +366,10 @@ def test_an_answer_to_a_purchase_can_be_read_alone(server: FakeShipEngine, clien
     label = CARRIER.parse_label(json.dumps(pointed).encode())
     assert (label.body, label.format, label.url) == (b"", "pdf", "https://api.shipengine.com/v1/l.pdf")
     assert (label.cost_minor, label.currency) == (None, "")
+    unnamed = {key: value for key, value in pointed.items() if key != "label_format"}
+    for address, kind in (("https://x.example/l.zpl?a=b", "zpl"), ("https://x.example/label", "none")):
+        unnamed["label_download"] = {"href": address}
+        assert CARRIER.parse_label(json.dumps(unnamed).encode()).format == kind
 
 
 @pytest.mark.parametrize(
