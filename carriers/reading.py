@@ -200,8 +200,6 @@ _CLOCK = re.compile(r"([0-9]{2}):?([0-9]{2})(?::?([0-9]{2})(?:[.,][0-9]+)?)?")
 _OFFSET = re.compile(r"([+-])([0-9]{2})[:.]?([0-9]{2})?")
 _ISO = re.compile(r"(?P<date>[0-9-]{8,10})(?:[T ]+(?P<clock>[0-9:.,]+) ?(?P<offset>Z|z|[+-][0-9:.]+)?)?")
 _REST = re.compile(r"(?:[.,][0-9]+)? ?(Z|z|[+-][0-9:.]+)?")  # what may follow the seconds
-
-
 _LONGEST: Final = 40  # characters of a time in the commonest spelling, with what may follow the seconds
 Ahead = tuple[timedelta | None, str | None]  # an offset and its text; None and None where it is not known
 _UNTOLD: Final[Ahead] = (None, None)

@@ -13,9 +13,9 @@ Value = TypeVar("Value")
 def maker(cls: Callable[Given, Value]) -> Callable[Given, Value]:
     """A function that takes what `cls` takes and makes the same value. For `@dataclass(frozen=True, slots=True)`.
 
-    Such a class sets each field by a call that goes round its own refusal to be set, which made half the cost of
-    reading a tracking answer. This function fills a plain object with the same slots and then turns it into the value,
-    which is frozen from then on. No `__post_init__` runs, and no default is made anew: raises TypeError for a class
+    Such a class sets each field by a call that goes round its own refusal to be set, which is dear for what is made by
+    the thousand. This function fills a plain object with the same slots and then turns it into the value, which is
+    frozen from then on. No `__post_init__` runs, and no default is made anew: raises TypeError for a class
     that has either.
     """
     declared = fields(cast(Any, cls))
