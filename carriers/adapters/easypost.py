@@ -219,7 +219,7 @@ class EasyPost:
         with reading("easypost label"):
             shipment = as_object(body)
             if isinstance(error := shipment.get("error"), dict):
-                raise Refused(text(error.get("message")) or "no label", text(error.get("code")))
+                raise Refused(_words(error.get("message")) or "no label", text(error.get("code")))
             if "rates" in shipment and not shipment.get("postage_label"):
                 raise BadPayload("easypost label: a shipment whose postage is not bought")
             return _label(shipment)
@@ -283,8 +283,17 @@ def _listed(body: bytes) -> bool:
 
 def _errors(body: Mapping[str, Any], status: int) -> tuple[Fault, ...]:
     if isinstance(error := body.get("error"), dict):
-        return (Fault(None, text(error.get("code")), text(error.get("message"))),)
+        return (Fault(None, text(error.get("code")), _words(error.get("message"))),)
     return gateway_errors(body, status)
+
+
+def _words(message: object) -> str:
+    """A text, mostly; also a list of them, or an object that holds one."""
+    if isinstance(message, dict):
+        return _words(list(message.values()))
+    if isinstance(message, list):
+        return "; ".join(filter(None, map(_words, message)))[:500]
+    return text(message)
 
 
 def _answer(body: dict[str, Any]) -> Answer:

@@ -214,7 +214,7 @@ class Shippo:
     def parse(self, body: bytes, status: int = 200) -> Answer:
         with reading("shippo track"):
             answer = as_object(body)
-            if "tracking_number" in answer:
+            if "tracking_number" in answer and not isinstance(answer["tracking_number"], list):
                 return _track(answer)
             if words := _words(answer):
                 return Answer(errors=(Fault(None, str(status) if status >= 400 else "", words),))

@@ -361,3 +361,17 @@ def test_a_label_stays_good_without_its_code(easypost: FakeEasyPost, http: Http,
     label = CARRIER.buy_label(replace(http, credentials={**http.credentials, "qr": "yes"}), ORDER)
     assert (label.body, label.qr) == (PDF, b"")
     assert easypost.charged == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("Bad", "Bad"),
+        (["Bad", "Worse"], "Bad; Worse"),
+        ({"errors": ["Bad", {"more": "Worse"}]}, "Bad; Worse"),
+        (None, ""),
+    ],
+)
+def test_the_words_of_an_error_may_be_a_list(message: object, words: str) -> None:
+    body = json.dumps({"error": {"code": "X", "message": message, "errors": []}}).encode()
+    assert [fault.text for fault in CARRIER.parse(body).errors] == [words]

@@ -374,6 +374,7 @@ def test_another_kind_of_body_says_which(body: bytes, reason: str) -> None:
     [
         ({"detail": "Not found."}, "Not found."),
         ({"__all__": ["One.", "Two."]}, "One.; Two."),
+        ({"tracking_number": ["This field is required."]}, "tracking_number: This field is required."),
         (
             {"address_to": {"zip": ["Too short."]}, "parcels": ["Missing."]},
             "address_to: zip: Too short.; parcels: Missing.",
