@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from carriers.adapters.hermes_de import CARRIER, CODES, LIVE, SANDBOX, UNMAPPED
+from carriers.adapters.hermes_de import CARRIER, CODES, LIVE, PAGE, PAGE_UNMAPPED, SANDBOX, UNMAPPED
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Parcel, Place, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload
@@ -192,3 +192,57 @@ def test_another_kind_of_body_says_which(body: dict[str, Any], reason: str) -> N
 
 def test_no_code_is_both_mapped_and_left_out() -> None:
     assert not set(CODES) & set(UNMAPPED)
+
+
+def page(*steps: dict[str, Any], **fields: Any) -> Parcel:
+    (only,) = CARRIER.parse(json.dumps([{"barcode": NUMBER, "parcelProgress": list(steps), **fields}]).encode()).parcels
+    return only
+
+
+def step(code: str, at: str = "2026-11-20T08:16:21.025Z") -> dict[str, Any]:
+    return {"timestamp": at, "status": "HAPPY", "parcelStatus": code, "historyText": "x"}
+
+
+def test_a_delivery_on_the_page_is_told_by_its_step() -> None:
+    attributes = {"delivered": True, "deliveredTimestamp": "2026-11-20T08:16:22Z"}
+    found = page(step("DELIVERED_DROPOFF"), parcelAttributes=attributes)
+    assert found.sub_status == "delivered.safe_place"
+    assert found.delivered_at == datetime(2026, 11, 20, 8, 16, 21, tzinfo=UTC)
+
+
+def test_a_delivery_to_a_shop_is_one_where_the_page_says_so() -> None:
+    steps = step("DELIVERED_PARCELSHOP"), step("DELIVERY_TOUR_STARTED", "2026-11-20T06:59:25Z")
+    assert page(*steps).status is Status.OUT_FOR_DELIVERY
+    found = page(*steps, parcelAttributes={"delivered": True, "deliveredTimestamp": "2026-11-21T10:00:00Z"})
+    assert (found.status, found.delivered_at) == (Status.DELIVERED, datetime(2026, 11, 21, 10, tzinfo=UTC))
+    assert found.estimated is None
+
+
+def test_the_flag_of_the_page_changes_no_return() -> None:
+    found = page(step("RETURN_DELIVERED_TO_SENDER"), parcelAttributes={"delivered": True})
+    assert (found.status, found.delivered_at) == (Status.RETURNED, None)
+
+
+def test_the_elder_page_lists_steps_that_are_still_to_come() -> None:
+    steps = [
+        {"timestamp": "2026-11-19T09:00:00+01:00", "status": "ZUSTELLTOUR", "statusHistoryText": "In Zustellung"},
+        {"timestamp": None, "status": "ZUGESTELLT", "statusHistoryText": None},
+    ]
+    body = {"barcode": NUMBER, "receipt": None, "status": {"parcelStatus": "ZUSTELLTOUR"}, "parcelHistory": steps}
+    (found,) = CARRIER.parse(json.dumps(body).encode()).parcels
+    assert (found.status, [s.code for s in found.scans]) == (Status.OUT_FOR_DELIVERY, ["ZUSTELLTOUR"])
+
+
+def test_the_page_knows_no_parcel() -> None:
+    assert CARRIER.parse(b"[]") == Answer()
+
+
+@pytest.mark.parametrize("body", [b'[{"barcode": "H1"}]', b'[{"parcelProgress": []}]', b"[7]"])
+def test_a_list_of_something_else_is_no_page(body: bytes) -> None:
+    with pytest.raises(BadPayload):
+        CARRIER.parse(body)
+
+
+def test_words_of_the_page_are_not_among_the_codes_of_the_list() -> None:
+    assert not {*PAGE, *PAGE_UNMAPPED} & {*CODES, *UNMAPPED}
+    assert not PAGE.keys() & PAGE_UNMAPPED.keys()
