@@ -23,7 +23,7 @@ import orjson
 from benchmarks.bodies import KINDS, SCANS, bodies
 from carriers.contract import Tracks
 
-ROUNDS = 5
+ROUNDS = 15
 BODIES = 60
 VERSION = "2026.1.32"
 PACKAGES = tuple(f"{name}=={VERSION}" for name in ("karrio", "karrio-ups", "karrio-fedex", "karrio-dhl-universal"))
