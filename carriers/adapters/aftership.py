@@ -118,7 +118,11 @@ _ESTIMATES: Final = (
     ("courier_estimated_delivery_date", ("estimated_delivery_date_min", "estimated_delivery_date_max"), ""),
     ("aftership_estimated_delivery_date", ("estimated_delivery_date_min", "estimated_delivery_date_max"), ""),
 )
-_OTHER_BODIES: Final = {"notification": "a notification setting", "couriers": "a list of couriers"}
+_OTHER_BODIES: Final = {
+    "notification": "a notification setting",
+    "couriers": "a list of couriers",
+    "estimated_delivery_dates": "a forecast for a shipment that is not tracked",
+}
 
 ABOUT = About(
     slug="aftership",

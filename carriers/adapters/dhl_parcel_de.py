@@ -408,6 +408,7 @@ def _refusal(body: Mapping[str, Any]) -> BadPayload:
         "items": "the answer to buying a label",
         "trackingResponse": "a sample that holds request, answer and error at once",
         "shipments": "an answer of Shipment Tracking - Unified, which the adapter dhl reads",
+        "sendungen": "an answer of the page for recipients, which has words and no codes",
         "access_token": "a token",
     }
     for key, name in names.items():

@@ -242,6 +242,7 @@ def test_a_parcel_on_its_way_back_to_the_shop_is_a_return() -> None:
     [
         (b'{"meta": {"code": 200}, "data": {"couriers": [], "total": 0}}', "list of couriers"),
         (b'{"meta": {"code": 200}, "data": {"notification": {}}}', "notification"),
+        (b'{"meta": {"code": 200}, "data": {"estimated_delivery_dates": []}}', "forecast"),
         (b'{"meta": {"code": 200}, "data": {}}', "without a tracking"),
         (b'{"meta": {}, "data": {}}', "code"),
         (b'{"data": {}}', "neither"),

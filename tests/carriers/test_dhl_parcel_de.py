@@ -198,6 +198,7 @@ def test_an_error_of_one_number_is_its_own_and_one_of_the_call_is_said_once() ->
         (b'<!DOCTYPE data [<!ENTITY a "b">]><data>&a;</data>', "document type"),
         (b'{"shipmentNo": "1", "label": {}}', "buying a label"),
         (b'{"shipments": []}', "Shipment Tracking - Unified"),
+        (b'{"sendungen": []}', "page for recipients"),
         (b'{"hello": 1}', "neither"),
     ],
 )
