@@ -44,8 +44,10 @@ CORRECTIONS: Final[dict[Status, frozenset[str]]] = {
     Status.RETURNING: frozenset({"in_transit.resolved", "in_transit.redirected"}),
 }
 
-# Slug of the events that people here add: they may also set a parcel back, which a carrier's late echo may not.
+# Slug of the events that people here add: they may also set a parcel back, which a carrier's late echo may not. Not to
+# before its hand-over, though: a collection that was booked is a remark about a parcel that has travelled.
 BY_HAND: Final = "manual"
+_UNSEEN: Final = frozenset({Status.PENDING, Status.INFO_RECEIVED})
 
 _MIDNIGHT: Final = time(0)
 _END_OF_DAY: Final = time(23, 59, 59)
@@ -187,8 +189,10 @@ class _State:
         scan = event.scan
         if scan.status is None:
             return
-        by_hand = event.carrier == BY_HAND
-        following = scan.status if by_hand else _following(self.status, scan.status, scan.sub_status)
+        if event.carrier == BY_HAND and not (scan.status in _UNSEEN and self.status in PHYSICAL):
+            following: Status | None = scan.status
+        else:
+            following = _following(self.status, scan.status, scan.sub_status)
         if following is None:
             return
         if following is not self.status:

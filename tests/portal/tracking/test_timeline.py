@@ -184,6 +184,16 @@ def by_hand(status: Status, hours: float, *, sub: str | None = None) -> Kept:
     return replace(scan(status, hours, sub=sub, code=sub or status.value), carrier=BY_HAND)
 
 
+@pytest.mark.parametrize("travelled", [Status.PICKED_UP, Status.IN_TRANSIT, Status.DELIVERED, Status.RETURNED])
+def test_a_person_sets_no_parcel_back_to_before_its_hand_over(travelled: Status) -> None:
+    booked = by_hand(Status.INFO_RECEIVED, 6, sub="info_received.pickup_scheduled")
+    told = [scan(Status.PICKED_UP), scan(travelled, 5)]
+    folded = fold([*told, booked], "UTC")
+    assert (folded.status, folded.delivered_at) == (travelled, fold(told, "UTC").delivered_at)
+    assert booked in folded.events
+    assert fold([booked], "UTC").status is Status.INFO_RECEIVED
+
+
 def test_a_person_may_set_a_parcel_back_at_a_time_of_their_choice() -> None:
     told = [scan(Status.PICKED_UP), scan(Status.DELIVERED, 5), by_hand(Status.IN_TRANSIT, 6)]
     folded = fold(told, "UTC")
