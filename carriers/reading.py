@@ -161,6 +161,7 @@ class When:
 
 
 UNTIMED: Final = When(None, "", None, ZoneFrom.UNKNOWN)
+NOWHERE: Final = Place()
 
 new_when = maker(When)
 new_parcel, new_answer = maker(Parcel), maker(Answer)
@@ -178,7 +179,7 @@ class Said(NamedTuple):
     detail: str = ""
 
 
-def scan_of(moment: When, said: Said, place: Place) -> Scan:
+def scan_of(moment: When, said: Said, place: Place = NOWHERE) -> Scan:
     """The scan that says so, then and there."""
     return _new_scan(
         moment.at,

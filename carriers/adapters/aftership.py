@@ -29,12 +29,14 @@ from carriers.errors import BadPayload
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
     SURPRISES,
+    Said,
     as_object,
     each,
     meant,
     oldest_first,
     other_body,
     reading,
+    scan_of,
     some,
     text,
     when,
@@ -391,18 +393,10 @@ def _scan(checkpoint: Mapping[str, Any]) -> Scan:
         country=country_code(country) or country,
     )
     moment = placed(when(checkpoint.get("checkpoint_time")), place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=subtag or tag,
-        text=text(checkpoint.get("message")),
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-        detail=text(checkpoint.get("hash")),
+    return scan_of(
+        moment,
+        Said(subtag or tag, text(checkpoint.get("message")), status, sub_status, text(checkpoint.get("hash"))),
+        place,
     )
 
 

@@ -12,7 +12,7 @@ from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, F
 from carriers.errors import UnknownNumber
 from carriers.gateway import gateway_errors
 from carriers.http import carrier_words
-from carriers.reading import as_object, each, meant, oldest_first, other_body, reading, some, text, when
+from carriers.reading import Said, as_object, each, meant, oldest_first, other_body, reading, scan_of, some, text, when
 from carriers.status import Status
 from carriers.zones import placed
 
@@ -259,19 +259,7 @@ def _scan(event: Mapping[str, Any]) -> Scan:
     status, sub_status = meant((BACK.get(f"{code}/{leg}") if leg == RETURNS else None) or CODES.get(code))
     place = _place(some(event.get("location")))
     moment = placed(when(event.get("eventTime")), place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=code,
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-        detail=leg if leg == RETURNS else "",
-    )
+    return scan_of(moment, Said(code, code, status, sub_status, leg if leg == RETURNS else ""), place)
 
 
 def _place(location: Mapping[str, Any]) -> Place:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan, ZoneFrom
 from carriers.errors import BadPayload, RateLimited
 from carriers.gateway import gateway_errors
-from carriers.reading import When, as_object, each, meant, oldest_first, reading, text, when
+from carriers.reading import Said, When, as_object, each, meant, oldest_first, reading, scan_of, text, when
 from carriers.status import Status
 from carriers.zones import country_code
 
@@ -243,18 +243,7 @@ def _scan(event: Mapping[str, Any]) -> Scan:
     status, sub_status = _meaning(phrase)
     place = _place(text(event.get("location")))
     moment = _moment(when(event.get("date")), place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=phrase,
-        text=phrase,
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(phrase, phrase, status, sub_status), place)
 
 
 def _moment(moment: When, place: Place) -> When:

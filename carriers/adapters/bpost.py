@@ -12,7 +12,19 @@ import httpx
 
 from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import BadPayload, UnknownNumber
-from carriers.reading import as_object, each, local_with_offset, meant, oldest_first, reading, some, text, when
+from carriers.reading import (
+    Said,
+    as_object,
+    each,
+    local_with_offset,
+    meant,
+    oldest_first,
+    reading,
+    scan_of,
+    some,
+    text,
+    when,
+)
 from carriers.reading_xml import as_xml, child_text, children
 from carriers.status import Status
 from carriers.zones import placed
@@ -190,16 +202,10 @@ def _scan(state: ET.Element) -> Scan:
     code = child_text(state, "stateCode")
     word = CODES.get(code.upper())
     moment = when(child_text(state, "time"))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=child_text(state, "stateDescription"),
-        status=Status(word) if word else None,
-        place=Place(city=child_text(state, "location")),
-        date_only=moment.date_only,
+    return scan_of(
+        moment,
+        Said(code, child_text(state, "stateDescription"), Status(word) if word else None),
+        Place(city=child_text(state, "location")),
     )
 
 
@@ -253,15 +259,5 @@ def _event(event: Mapping[str, Any], home: str) -> Scan:
     status, sub_status = meant(EVENTS.get(code))
     where = some(event.get("location"))
     moment = placed(local_with_offset(text(event.get("date")), text(event.get("time")), None), Place(country=home))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=code,  # the page has words for it in a file of its own
-        status=status,
-        sub_status=sub_status,
-        place=Place(city=text(where.get("en")) or text(where.get("nl"))),
-        date_only=moment.date_only,
-    )
+    said = Said(code, code, status, sub_status)  # the page has words for it in a file of its own
+    return scan_of(moment, said, Place(city=text(where.get("en")) or text(where.get("nl"))))

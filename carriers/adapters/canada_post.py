@@ -25,7 +25,7 @@ from carriers.contract import (
     Scan,
 )
 from carriers.errors import BadPayload, OutcomeUnknown, RateLimited, Refused, Unavailable, UnknownNumber
-from carriers.reading import When, local_with_offset, meant, oldest_first, reading, when
+from carriers.reading import Said, When, local_with_offset, meant, oldest_first, reading, scan_of, when
 from carriers.reading_xml import as_xml, child_text, children
 from carriers.status import Status
 from carriers.zones import country_code, placed
@@ -304,18 +304,7 @@ def _scan(occurrence: ET.Element) -> Scan:
     place = _place(occurrence)
     moment = _moment(occurrence, place)
     words = (child_text(occurrence, "event-description"), child_text(occurrence, "event-retail-name"))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=": ".join(word for word in words if word),
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(code, ": ".join(word for word in words if word), status, sub_status), place)
 
 
 def _place(occurrence: ET.Element) -> Place:
@@ -350,17 +339,10 @@ def _summary(summary: ET.Element) -> Parcel:
     status, sub_status = meant(SUMMARY_CODES.get(code.upper()))
     day, _, clock = child_text(summary, "event-date-time").partition(":")
     moment = local_with_offset(day, clock, None)
-    scan = Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=child_text(summary, "event-description"),
-        status=status,
-        sub_status=sub_status,
-        place=Place(city=child_text(summary, "event-location")),
-        date_only=moment.date_only,
+    scan = scan_of(
+        moment,
+        Said(code, child_text(summary, "event-description"), status, sub_status),
+        Place(city=child_text(summary, "event-location")),
     )
     return Parcel(
         number=_required(summary, "pin"),

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import BadPayload, UnknownNumber
-from carriers.reading import meant, oldest_first, reading, when
+from carriers.reading import Said, meant, oldest_first, reading, scan_of, when
 from carriers.reading_xml import as_xml, child_text, children
 from carriers.status import Status
 
@@ -194,18 +194,7 @@ def _scan(event: ET.Element) -> Scan:
     code = child_text(event, "code")
     status, sub_status = meant(CODES.get(code.upper()))
     moment = when(child_text(event, "eventDate"))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=child_text(event, "eventLabel"),
-        status=status,
-        sub_status=sub_status,
-        place=_place(event),
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(code, child_text(event, "eventLabel"), status, sub_status), _place(event))
 
 
 def _place(event: ET.Element) -> Place:

@@ -42,6 +42,7 @@ from carriers.gateway import gateway_errors
 from carriers.http import Http, Reply
 from carriers.reading import (
     SURPRISES,
+    Said,
     When,
     as_object,
     each,
@@ -49,6 +50,7 @@ from carriers.reading import (
     meant,
     oldest_first,
     reading,
+    scan_of,
     text,
     when,
 )
@@ -267,18 +269,7 @@ def _scan(event: Mapping[str, Any]) -> Scan:
 
 def _made(moment: When, code: str, words: str, place: Place) -> Scan:
     status, sub_status = meant(CODES.get(code))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=words,
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(code, words, status, sub_status), place)
 
 
 def _place(area: str) -> Place:

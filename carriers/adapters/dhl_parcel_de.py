@@ -35,7 +35,20 @@ from carriers.documents import unpacked
 from carriers.download import format_of
 from carriers.errors import BadCredentials, BadPayload, Refused
 from carriers.http import Http
-from carriers.reading import UNTIMED, When, as_object, each, local_with_offset, meant, oldest_first, reading, some, text
+from carriers.reading import (
+    UNTIMED,
+    Said,
+    When,
+    as_object,
+    each,
+    local_with_offset,
+    meant,
+    oldest_first,
+    reading,
+    scan_of,
+    some,
+    text,
+)
 from carriers.reading_xml import as_xml
 from carriers.status import Status
 from carriers.zones import country_code, placed
@@ -359,18 +372,16 @@ def _scan(event: ET.Element, home: str, back: str) -> Scan:
     status, sub_status = _mapped(event, back)
     land = text(event.get("event-country"))
     moment = placed(_when(event.get("event-timestamp")), Place(country=land or home))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=text(event.get("event-status")) or text(event.get("event-text")),
-        status=status,
-        sub_status=sub_status,
-        place=Place(city=text(event.get("event-location")), country=country_code(land) or land),
-        date_only=moment.date_only,
-        detail="/".join(filter(None, (ice, ric))) if standard else ric,
+    return scan_of(
+        moment,
+        Said(
+            code,
+            text(event.get("event-status")) or text(event.get("event-text")),
+            status,
+            sub_status,
+            "/".join(filter(None, (ice, ric))) if standard else ric,
+        ),
+        Place(city=text(event.get("event-location")), country=country_code(land) or land),
     )
 
 

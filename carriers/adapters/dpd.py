@@ -18,6 +18,7 @@ from carriers.errors import BadCredentials, BadPayload, Unavailable, UnknownNumb
 from carriers.http import Http
 from carriers.reading import (
     UNTIMED,
+    Said,
     When,
     as_object,
     each,
@@ -26,6 +27,7 @@ from carriers.reading import (
     oldest_first,
     other_body,
     reading,
+    scan_of,
     some,
     text,
     when,
@@ -438,18 +440,7 @@ def _scan(entry: Mapping[str, Any]) -> Scan:
 def _event(code: str, words: str, time: str, place: Place) -> Scan:
     status, sub_status = _meant(code)
     moment = placed(_when(time), place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=words,
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(code, words, status, sub_status), place)
 
 
 def _words(value: object) -> str:

@@ -37,7 +37,7 @@ from carriers.download import base64_bytes, format_of
 from carriers.errors import BadPayload, CarrierError, Refused
 from carriers.gateway import gateway_errors
 from carriers.http import Http, granted
-from carriers.reading import as_json, as_object, each, oldest_first, reading, text, when
+from carriers.reading import Said, as_json, as_object, each, oldest_first, reading, scan_of, text, when
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status, status_of
 
@@ -360,20 +360,10 @@ def _scan(detail: Mapping[str, Any]) -> Scan:
     status, sub_status = _meaning(code, finer)
     moment = when(detail.get("datetime"))
     place = detail.get("tracking_location") or {}
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=text(detail.get("message")) or text(detail.get("description")),
-        status=status,
-        sub_status=sub_status,
-        place=Place(
-            text(place.get("city")), text(place.get("state")), text(place.get("zip")), text(place.get("country"))
-        ),
-        date_only=moment.date_only,
-        detail=finer,
+    return scan_of(
+        moment,
+        Said(code, text(detail.get("message")) or text(detail.get("description")), status, sub_status, finer),
+        Place(text(place.get("city")), text(place.get("state")), text(place.get("zip")), text(place.get("country"))),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from carriers.contract import About, Answer, Estimate, Field, Hook, Parcel, Place, Scan, Trust
 from carriers.errors import BadPayload, BadSignature
-from carriers.reading import UNTIMED, When, local_with_offset, meant, oldest_first, reading, text
+from carriers.reading import UNTIMED, Said, When, local_with_offset, meant, oldest_first, reading, scan_of, text
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status
 from carriers.zone_tables import REGIONS
@@ -599,18 +599,8 @@ def _scan(detail: _Detail) -> Scan | None:
         return None
     status, sub_status = _meaning(code, reason)
     moment = _moment(detail)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=_words(code, reason),
-        status=status,
-        sub_status=sub_status,
-        place=detail.place,
-        date_only=moment.date_only,
-        detail="" if reason in NORMAL else reason,
+    return scan_of(
+        moment, Said(code, _words(code, reason), status, sub_status, "" if reason in NORMAL else reason), detail.place
     )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from carriers.auth import ClientCredentials, Tokens
 from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan
-from carriers.reading import as_object, each, meant, oldest_first, other_body, reading, some, text, when
+from carriers.reading import Said, as_object, each, meant, oldest_first, other_body, reading, scan_of, some, text, when
 from carriers.status import Status
 from carriers.zones import placed
 
@@ -232,18 +232,7 @@ def _event(event: Mapping[str, Any]) -> Scan:
 def _scan(code: str, words: str, time: object, place: Place, codes: Mapping[str, str]) -> Scan:
     status, sub_status = meant(codes.get(code))
     moment = placed(when(time), place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=words,
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(code, words, status, sub_status), place)
 
 
 def _of_page(unit: Mapping[str, Any]) -> Parcel:

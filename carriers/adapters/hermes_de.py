@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from carriers.auth import ClientCredentials, Tokens
 from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.reading import (
+    Said,
     When,
     as_json,
     as_object,
@@ -20,6 +21,7 @@ from carriers.reading import (
     oldest_first,
     other_body,
     reading,
+    scan_of,
     some,
     text,
     when,
@@ -385,17 +387,7 @@ def _step(step: Mapping[str, Any], code_name: str, words_name: str) -> Scan:
     code = text(step.get(code_name))
     moment = _moment(step.get("timestamp"))
     status, sub_status = meant(PAGE.get(code))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=text(step.get(words_name)),
-        status=status,
-        sub_status=sub_status,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(code, text(step.get(words_name)), status, sub_status))
 
 
 def _moment(given: object) -> When:
@@ -460,17 +452,10 @@ def _scan(event: Mapping[str, Any], moment: When) -> Scan:
     code = text(event.get("code")) or text(event.get("statusCode"))
     status, sub_status = meant(CODES.get(code.replace("-", "")))
     unit = some(event.get("scanningUnit"))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=text(event.get("description")),
-        status=status,
-        sub_status=sub_status,
-        place=Place(city=text(unit.get("city")), country=text(unit.get("countryCode"))),
-        date_only=moment.date_only,
+    return scan_of(
+        moment,
+        Said(code, text(event.get("description")), status, sub_status),
+        Place(city=text(unit.get("city")), country=text(unit.get("countryCode"))),
     )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from carriers.auth import Bearer, Tokens
 from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Scan
 from carriers.errors import BadPayload
-from carriers.reading import as_json, each, meant, oldest_first, reading, some, text, when
+from carriers.reading import Said, as_json, each, meant, oldest_first, reading, scan_of, some, text, when
 from carriers.status import Status
 
 if TYPE_CHECKING:
@@ -168,17 +168,7 @@ def _scan(event: Mapping[str, Any]) -> Scan:
     code = text(event.get("code"))
     status, sub_status = meant(CODES.get(code.upper()))
     moment = when(event.get("date"))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=text(event.get("label")),
-        status=status,
-        sub_status=sub_status,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(code, text(event.get("label")), status, sub_status))
 
 
 def _delivered_at(scans: Sequence[Scan]) -> datetime | None:

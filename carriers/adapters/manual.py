@@ -13,7 +13,7 @@ import orjson
 
 from carriers.contract import About, Answer, Parcel, Place, Scan
 from carriers.errors import BadPayload
-from carriers.reading import as_object, each, meant, oldest_first, reading, some, text, when
+from carriers.reading import Said, as_object, each, meant, oldest_first, reading, scan_of, some, text, when
 from carriers.status import SUB_STATUSES, Status
 from carriers.zones import placed
 
@@ -118,16 +118,4 @@ def _scan(told: Mapping[str, Any]) -> Scan:
         text(where.get("city")), text(where.get("region")), text(where.get("postcode")), text(where.get("country"))
     )
     moment = placed(when(told.get("at")), place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=text(told.get("text"), MAX_TEXT),
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-        detail=event_id,
-    )
+    return scan_of(moment, Said(code, text(told.get("text"), MAX_TEXT), status, sub_status, event_id), place)

@@ -34,7 +34,7 @@ from carriers.contract import (
 )
 from carriers.errors import BadPayload, BadSignature, Refused
 from carriers.http import Http, granted
-from carriers.reading import as_object, oldest_first, reading, text, when
+from carriers.reading import Said, as_object, oldest_first, reading, scan_of, text, when
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status, status_of
 
@@ -249,19 +249,12 @@ def _scan(event: Mapping[str, Any]) -> Scan:
     status, sub_status = _meaning(code)
     moment = when(event.get("at"))
     place = event.get("place") or {}
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=text(event.get("text")),
-        status=status,
-        sub_status=sub_status,
-        place=Place(
+    return scan_of(
+        moment,
+        Said(code, text(event.get("text")), status, sub_status),
+        Place(
             text(place.get("city")), text(place.get("region")), text(place.get("postcode")), text(place.get("country"))
         ),
-        date_only=moment.date_only,
     )
 
 

@@ -28,7 +28,7 @@ from carriers.contract import (
     Scan,
 )
 from carriers.errors import BadCredentials, BadPayload, Refused, UnknownNumber
-from carriers.reading import When, as_json, each, meant, oldest_first, other_body, reading, text, when
+from carriers.reading import Said, When, as_json, each, meant, oldest_first, other_body, reading, scan_of, text, when
 from carriers.status import Status
 from carriers.zones import in_zone
 
@@ -475,17 +475,7 @@ def _statuses(told: Mapping[tuple[str, str], str]) -> list[Scan]:
 
 def _scan(moment: When, code: str, words: str, word: str | None) -> Scan:
     status, sub_status = meant(word)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=words,
-        status=status,
-        sub_status=sub_status,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(code, words, status, sub_status))
 
 
 def _moment(value: object) -> When:

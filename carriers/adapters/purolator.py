@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import BadPayload
-from carriers.reading import local_with_offset, meant, oldest_first, reading, when
+from carriers.reading import Said, local_with_offset, meant, oldest_first, reading, scan_of, when
 from carriers.reading_xml import as_xml, child_text, children
 from carriers.status import Status
 from carriers.zones import placed
@@ -195,18 +195,16 @@ def _scan(scan: ET.Element) -> Scan:
     status, sub_status = _meaning(code, phrase)
     place = _depot(child_text(scan, "Depot/Name"))
     moment = placed(local_with_offset(child_text(scan, "ScanDate"), _clock(scan), None), place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=": ".join(words for words in (phrase, child_text(scan, "Comment")) if words),
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-        detail="" if code in CODES else phrase.casefold(),
+    return scan_of(
+        moment,
+        Said(
+            code,
+            ": ".join(words for words in (phrase, child_text(scan, "Comment")) if words),
+            status,
+            sub_status,
+            "" if code in CODES else phrase.casefold(),
+        ),
+        place,
     )
 
 

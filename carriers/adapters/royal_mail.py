@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import BadPayload, UnknownNumber
-from carriers.reading import When, as_object, each, local_with_offset, meant, oldest_first, reading, some, text, when
+from carriers.reading import (
+    Said,
+    When,
+    as_object,
+    each,
+    local_with_offset,
+    meant,
+    oldest_first,
+    reading,
+    scan_of,
+    some,
+    text,
+    when,
+)
 from carriers.status import Status
 
 if TYPE_CHECKING:
@@ -208,17 +221,10 @@ def _scan(event: Mapping[str, Any]) -> Scan:
     code = text(event.get("eventCode"))
     status, sub_status = meant(CODES.get(code.upper()))
     moment = when(event.get("eventDateTime"))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=text(event.get("eventName")),
-        status=status,
-        sub_status=sub_status,
-        place=Place(text(event.get("locationName")) or text(event.get("eventLocationName"))),
-        date_only=moment.date_only,
+    return scan_of(
+        moment,
+        Said(code, text(event.get("eventName")), status, sub_status),
+        Place(text(event.get("locationName")) or text(event.get("eventLocationName"))),
     )
 
 

@@ -25,7 +25,21 @@ from carriers.contract import (
 )
 from carriers.errors import BadPayload, UnknownNumber
 from carriers.http import carrier_words
-from carriers.reading import UNTIMED, When, as_object, each, meant, oldest_first, other_body, reading, some, text, when
+from carriers.reading import (
+    UNTIMED,
+    Said,
+    When,
+    as_object,
+    each,
+    meant,
+    oldest_first,
+    other_body,
+    reading,
+    scan_of,
+    some,
+    text,
+    when,
+)
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status
 
@@ -394,18 +408,7 @@ def _event(event: Mapping[str, Any], time: object) -> Scan:
 
 def _scan(code: str, words: str, word: str | None, moment: When, detail: str = "") -> Scan:
     status, sub_status = meant(word)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=words,
-        status=status,
-        sub_status=sub_status,
-        date_only=moment.date_only,
-        detail=detail,
-    )
+    return scan_of(moment, Said(code, words, status, sub_status, detail))
 
 
 def _of_event(data: Mapping[str, Any]) -> Parcel:

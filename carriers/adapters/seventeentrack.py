@@ -30,6 +30,7 @@ from carriers.errors import BadCredentials, BadPayload, BadSignature, Refused
 from carriers.http import Http
 from carriers.reading import (
     SURPRISES,
+    Said,
     When,
     as_object,
     each,
@@ -39,6 +40,7 @@ from carriers.reading import (
     oldest_first,
     other_body,
     reading,
+    scan_of,
     some,
     text,
     when,
@@ -406,18 +408,7 @@ def _scan(event: Mapping[str, Any]) -> Scan:
         country=text(address.get("country")),
     )
     moment = _moment(event, place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=finer or stage,
-        text=text(event.get("description")),
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(finer or stage, text(event.get("description")), status, sub_status), place)
 
 
 def _moment(event: Mapping[str, Any], place: Place) -> When:
@@ -483,17 +474,7 @@ def _lettered(event: Mapping[str, Any]) -> Scan:
     """a: the time, without a zone; c and d: the place; z: the words."""
     moment = when(event.get("a"))
     where = (text(event.get("c")), text(event.get("d")))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code="",
-        text=text(event.get("z")),
-        status=None,
-        place=Place(city=", ".join(filter(None, where))),
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said("", text(event.get("z")), None), Place(city=", ".join(filter(None, where))))
 
 
 def _last(parcel: Parcel) -> str:

@@ -29,6 +29,7 @@ from carriers.errors import BadPayload
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
     SURPRISES,
+    Said,
     When,
     as_object,
     each,
@@ -38,6 +39,7 @@ from carriers.reading import (
     oldest_first,
     other_body,
     reading,
+    scan_of,
     some,
     text,
     when,
@@ -335,17 +337,10 @@ def _scan(event: Mapping[str, Any]) -> Scan:
     code, milestone = text(event.get("statusCode")), text(event.get("statusMilestone"))
     status, sub_status = _meaning(event)
     moment = _moment(event)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code or milestone,
-        text=text(event.get("status")),
-        status=status,
-        sub_status=sub_status,
-        place=Place(city=text(event.get("location"))),
-        date_only=moment.date_only,
+    return scan_of(
+        moment,
+        Said(code or milestone, text(event.get("status")), status, sub_status),
+        Place(city=text(event.get("location"))),
     )
 
 

@@ -42,6 +42,7 @@ from carriers.gateway import gateway_errors
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
     SURPRISES,
+    Said,
     When,
     as_json,
     as_object,
@@ -51,6 +52,7 @@ from carriers.reading import (
     oldest_first,
     other_body,
     reading,
+    scan_of,
     some,
     text,
     when,
@@ -414,18 +416,16 @@ def _scan(event: Mapping[str, Any]) -> Scan:
         text(event.get("country_code")),
     )
     moment = _moment(event, place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code or own,
-        text=text(event.get("description")) or text(event.get("carrier_status_description")),
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-        detail="/".join(filter(None, (finer, own if code else ""))),
+    return scan_of(
+        moment,
+        Said(
+            code or own,
+            text(event.get("description")) or text(event.get("carrier_status_description")),
+            status,
+            sub_status,
+            "/".join(filter(None, (finer, own if code else ""))),
+        ),
+        place,
     )
 
 

@@ -31,13 +31,25 @@ from carriers.contract import (
     Subscribed,
     Trust,
     Wanted,
-    ZoneFrom,
 )
 from carriers.download import document, format_of
 from carriers.errors import BadPayload, BadSignature, CarrierError, OutcomeUnknown, Refused, UnknownNumber
 from carriers.gateway import gateway_errors
 from carriers.http import Http, Reply
-from carriers.reading import as_json, as_object, each, meant, oldest_first, other_body, reading, some, text, when
+from carriers.reading import (
+    Said,
+    as_json,
+    as_object,
+    each,
+    meant,
+    oldest_first,
+    other_body,
+    reading,
+    scan_of,
+    some,
+    text,
+    when,
+)
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status
 
@@ -371,22 +383,9 @@ def _scan(entry: Mapping[str, Any]) -> Scan:
     code, finer = text(entry["status"]), _codes(entry)[1]
     status, sub_status = _meaning(code, finer)
     moment = when(entry.get("status_date"))
-    place = some(entry.get("location"))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=ZoneFrom.CARRIER if moment.at else ZoneFrom.UNKNOWN,
-        code=code,
-        text=text(entry.get("status_details")),
-        status=status,
-        sub_status=sub_status,
-        place=Place(
-            text(place.get("city")), text(place.get("state")), text(place.get("zip")), text(place.get("country"))
-        ),
-        date_only=moment.date_only,
-        detail=finer,
-    )
+    where = some(entry.get("location"))
+    place = Place(text(where.get("city")), text(where.get("state")), text(where.get("zip")), text(where.get("country")))
+    return scan_of(moment, Said(code, text(entry.get("status_details")), status, sub_status, finer), place)
 
 
 def _estimate(track: Mapping[str, Any]) -> Estimate | None:

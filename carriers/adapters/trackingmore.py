@@ -30,12 +30,14 @@ from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimite
 from carriers.http import Http, Reply
 from carriers.reading import (
     SURPRISES,
+    Said,
     as_object,
     each,
     meant,
     oldest_first,
     other_body,
     reading,
+    scan_of,
     some,
     text,
     when,
@@ -457,18 +459,16 @@ def _scan(point: Mapping[str, Any]) -> Scan:
         country=text(point.get("country_iso2")),
     )
     moment = placed(when(_named(point, "checkpoint_date", "Date")), place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=finer or coarse,
-        text=text(_named(point, "tracking_detail", "StatusDescription")),
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-        detail=text(point.get("raw_status")),
+    return scan_of(
+        moment,
+        Said(
+            finer or coarse,
+            text(_named(point, "tracking_detail", "StatusDescription")),
+            status,
+            sub_status,
+            text(point.get("raw_status")),
+        ),
+        place,
     )
 
 

@@ -51,6 +51,7 @@ from carriers.gateway import gateway_errors
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
     UNTIMED,
+    Said,
     When,
     as_json,
     as_object,
@@ -62,6 +63,7 @@ from carriers.reading import (
     oldest_first,
     other_body,
     reading,
+    scan_of,
     some,
     text,
     when,
@@ -678,18 +680,7 @@ def _scan(event: Mapping[str, Any]) -> Scan:
 
 def _made(moment: When, code: str, words: str, place: Place) -> Scan:
     status, sub_status = meant(EVENTS.get(code))
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=words,
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(code, words, status, sub_status), place)
 
 
 def _moment(event: Mapping[str, Any], place: Place) -> When:

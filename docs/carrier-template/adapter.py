@@ -10,7 +10,19 @@ from urllib.parse import quote
 
 from carriers.auth import Bearer, Tokens
 from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Hook, Parcel, Scan, Trust
-from carriers.reading import as_object, each, meant, oldest_first, place_of, reading, some, text, when
+from carriers.reading import (
+    Said,
+    as_object,
+    each,
+    meant,
+    oldest_first,
+    place_of,
+    reading,
+    scan_of,
+    some,
+    text,
+    when,
+)
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status
 from carriers.zones import placed
@@ -123,18 +135,7 @@ def _scan(event: Mapping[str, Any]) -> Scan:
     status, sub_status = meant(CODES.get(code))
     place = place_of(event.get("city"), event.get("state"), event.get("postcode"), event.get("country"))
     moment = placed(when(event.get("time")), place)
-    return Scan(
-        at=moment.at,
-        local=moment.local,
-        offset=moment.offset,
-        zone_from=moment.zone_from,
-        code=code,
-        text=text(event.get("text")),
-        status=status,
-        sub_status=sub_status,
-        place=place,
-        date_only=moment.date_only,
-    )
+    return scan_of(moment, Said(code, text(event.get("text")), status, sub_status), place)
 
 
 CARRIER = YourCarrier()

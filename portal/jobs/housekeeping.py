@@ -35,10 +35,10 @@ def clean(app: App) -> int:
     now = app.now()
     with app.db.transaction() as tx:
         forgotten = forget_removed(tx, now)
-    app.db.refresh_statistics()
-    return (
-        forgotten + _forget_known_codes(app) + sum(_remove(app, table, condition) for table, condition in _expired(now))
-    )
+    removed = sum(_remove(app, table, condition) for table, condition in _expired(now))
+    count = forgotten + _forget_known_codes(app) + removed
+    app.db.refresh_statistics()  # last: it may find the file locked, and the rest is done by then
+    return count
 
 
 def _expired(now: datetime) -> Sequence[tuple[type[SQLModel], ColumnElement[bool]]]:

@@ -82,11 +82,12 @@ def rail_counts(ask: Ask) -> dict[str, int]:
     """The figures beside the rail's entries; no figure means nothing to do there."""
     parcels, cases = _parcels(ask), _cases(ask, State.REQUESTED, *TO_SETTLE)
     needs = _count(ask, parcels), _count(ask, cases), _count(ask, _cases_arrived(ask))
+    trouble = _trouble(ask)
     return {
-        "queue": sum(needs) + _count_trouble(ask),
-        "messages": _count(ask, _dead_messages(ask)),
+        "queue": sum(needs) + sum(trouble.values()),
+        "messages": trouble["messages"],
         "inbox": _count(ask, _dead_inbox(ask)),
-        "codes": _count(ask, _open_codes()),
+        "codes": trouble["codes"],
         "connections": _count(ask, select(Connection).where(visible(ask), in_trouble())),
     }
 
@@ -174,10 +175,19 @@ def _dead_labels(ask: Ask) -> Query:
     )
 
 
-def _count_trouble(ask: Ask) -> int:
-    rows = _dead_messages(ask), _dead_labels(ask), _open_codes()
+def _trouble(ask: Ask) -> dict[str, int]:
+    """What gave up, by kind."""
     reasons = select(func.count()).select_from(_dead_reasons(ask).order_by(None).subquery())
-    return sum(_count(ask, query) for query in rows) + int(ask.tx.exec(reasons).one())
+    return {
+        "messages": _count(ask, _dead_messages(ask)),
+        "labels": _count(ask, _dead_labels(ask)),
+        "codes": _count(ask, _open_codes()),
+        "reasons": int(ask.tx.exec(reasons).one()),
+    }
+
+
+def _count_trouble(ask: Ask) -> int:
+    return sum(_trouble(ask).values())
 
 
 def _everything(ask: Ask) -> list[Row]:
