@@ -2,13 +2,14 @@
 
 import base64
 import binascii
+import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 MIN_KEY_BYTES = 32
+_PREFIX = "DOORSTEP_"
 
 
 class SettingsError(Exception):
@@ -19,10 +20,10 @@ class SettingsError(Exception):
         self.faults = faults
 
 
-class Settings(BaseSettings):
-    """Every setting, read from `DOORSTEP_*`; docs/settings.md lists them with their meaning."""
+class Settings(BaseModel):
+    """Every setting, read from `DOORSTEP_*` by `load`; docs/settings.md lists them with their meaning."""
 
-    model_config = SettingsConfigDict(env_prefix="DOORSTEP_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     database_url: str = Field("sqlite:///doorstep.db", description="sqlite:///FILE or postgresql://USER@HOST/NAME")
     secret_key: SecretStr = Field(description="32 random bytes, base64: encrypts carrier secrets, keys tokens")
@@ -111,9 +112,10 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: Any) -> Settings:
-    """Reads the environment. Raises SettingsError with every fault at once."""
+    """Reads the environment, where an empty value counts as none. Raises SettingsError with every fault at once."""
+    named = {name: os.environ.get(_PREFIX + name.upper()) for name in Settings.model_fields}
     try:
-        return Settings(**overrides)
+        return Settings(**{name: value for name, value in named.items() if value} | overrides)
     except ValidationError as error:
         raise SettingsError([_fault(dict(e)) for e in error.errors()]) from None
 
@@ -133,7 +135,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _fault(error: dict[str, Any]) -> str:
-    name = "DOORSTEP_" + "_".join(str(part) for part in error["loc"]).upper() if error["loc"] else "Settings"
+    name = _PREFIX + "_".join(str(part) for part in error["loc"]).upper() if error["loc"] else "Settings"
     if error["type"] == "missing":
         hint = "; make one with: openssl rand -base64 32" if name == "DOORSTEP_SECRET_KEY" else ""
         return f"{name} is not set{hint}"
