@@ -7,7 +7,7 @@ anything. Dates come from the stored story of each shipment, which portal.tracki
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from gettext import NullTranslations
@@ -31,9 +31,13 @@ _ENDED = frozenset({"delivered", "returned", "cancelled"})
 # A window was reckoned before these; showing it beside them would promise what nobody knows.
 _DATELESS = _ENDED | {"exception", "available_for_pickup", "returning", "expired"}
 _OPEN_RETURN = frozenset({"requested", "info_needed", "approved", "label_issued", "in_transit", "partially_received"})
-# Stopped, but coming all the same: the new date matters more than the word for it.
+# Stopped, but coming all the same: the date matters more than the word for it.
 _HELD_UP = frozenset({"exception.weather", "exception.capacity", "exception.misrouted"})
+_NOT_UNDER_WAY = frozenset({"pending", "info_received", "cancelled"})
 _STEPS = len(words.MILESTONES)
+_ROUND = words.MILESTONES.index("Out for delivery")
+# What the milestone of the delivery round is called for a parcel that is on no vehicle any more.
+_AFTER_ROUND = frozenset({"attempt_failed", "available_for_pickup"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,27 @@ class _Told:
     zone: tzinfo
     by_id: Mapping[int, Any] = field(default_factory=dict)
 
+    def there(self, row: Any) -> _Told:
+        """The same where a parcel goes: its window is in dates of that place, and it may be tomorrow there."""
+        today = self.now.astimezone(zone_of(row.to_zone)).date() if row.to_zone else self.today
+        return self if today == self.today else replace(self, today=today)
+
     def say(self, sentence: str) -> str:
         return self.speech.gettext(sentence) if sentence else ""
 
     def day(self, value: date) -> str:
         return self.say("Today") if value == self.today else day(value, self.locale, self.today)
+
+    def day_in_text(self, value: date) -> str:
+        """As `day`, inside a sentence."""
+        return self.say("today") if value == self.today else self.day(value)
+
+    def window(self, row: Any) -> str:
+        """The days on which a parcel is expected: those that are left, or all of a window that has passed."""
+        first, last = row.window_from, row.window_to
+        if not first or not last:
+            return ""
+        return self.span(max(first, self.today) if last >= self.today else first, last)
 
     def span(self, first: date, last: date) -> str:
         return self.day(last) if first == last else span(first, last, self.locale, self.today)
@@ -100,24 +120,26 @@ def view(
         zone=zone,
         by_id={line.id: line for line in page.lines},
     )
-    parcels = [_parcel(told, order, row, n, page) for n, row in enumerate(page.shipments, 1)]
+    parcels = [_parcel(told.there(row), order, row, n, page) for n, row in enumerate(page.shipments, 1)]
     hero = _hero(told, order, page.shipments)
+    notes = _notes(told, page.shipments, hero["lead"])
+    said = {hero["why"], *(note.get("advice") for note in notes)}
     for parcel, row in zip(parcels, page.shipments, strict=True):
-        if row is hero["lead"] and is_late(row):
-            parcel["advice"] = ""  # "What happened" above says it already
+        if row is hero["lead"] and parcel["advice"] in said:
+            parcel["advice"] = ""
     return {
         "title": f"{hero['kick']} {hero['date']}".strip(),
         "number": order.number,
         "base": told.base,
         "hero": hero,
-        "notes": _notes(told, page.shipments, hero["lead"]),
+        "notes": notes,
         "parcels": parcels,
         "many": len(parcels) > 1,
         "waiting": _waiting(told, page),
         "stage": _stage(told, order) if not parcels else None,
         "back": _back(told, page),
         "returns": [_return_row(told, row) for row in page.returns],
-        "howto": _howto(told, page),
+        "howto": [] if _is_called_off(order, page.shipments) else _howto(told, page),
         "arrived": hero["arrived"],
         **_help(told, order),
         **_details(told, order, page.lines),
@@ -150,28 +172,41 @@ def is_late(row: Any) -> bool:
     return row.delay in _LATE and row.status not in _ENDED
 
 
+def _has_slipped(row: Any) -> bool:
+    """Late against a date that somebody named: silence alone moves none."""
+    return is_late(row) and (row.delay == "late" or bool(row.story.get("was")))
+
+
+def _is_called_off(order: Any, shipments: Sequence[Any]) -> bool:
+    """Cancelled before anything of it left us. A parcel under way matters more than the word."""
+    cancelled = bool(order.cancelled_at) or order.stage == "cancelled"
+    return cancelled and all(row.status in _NOT_UNDER_WAY for row in shipments)
+
+
 # --- hero ---------------------------------------------------------------------------------------------------------
 
 
 def _hero(told: _Told, order: Any, shipments: Sequence[Any]) -> dict[str, Any]:
     """The largest words of the page: when, or the one thing that matters more than when."""
-    moving = [row for row in shipments if row.status not in _ENDED]
+    # A label that was never used says nothing about the goods, which travel under another.
+    sent = [row for row in shipments if row.status != "cancelled"] or shipments
+    moving = [row for row in sent if row.status not in _ENDED]
     lead = min(moving, key=_urgency) if moving else None
     base = {"over": "", "was": "", "sure": "", "why": "", "also": "", "icon": "gauge", "lead": lead, "arrived": False}
-    if order.cancelled_at or order.stage == "cancelled":
-        return base | {"kick": told.say("This order was"), "date": told.say("Cancelled"), "icon": "info"}
+    if _is_called_off(order, shipments):
+        return base | {"kick": told.say("This order was"), "date": told.say("Cancelled"), "icon": "info", "lead": None}
     if not shipments:
         return base | _before_carrier(told, order)
     if lead is None:
-        return base | _all_over(told, shipments)
-    hero = base | _lead_words(told, lead, len(shipments) > 1)
+        return base | _all_over(told, sent)
+    hero = base | _lead_words(told.there(lead), lead, len(sent) > 1)
     others = [row for row in moving if row is not lead and row.window_from and row.window_to]
-    if others and _come_together(told, shipments):
-        over = told.speech.ngettext("%d parcel", "%d parcels", len(shipments)) % len(shipments)
+    if others and _come_together(told.there(lead), sent):
+        over = told.speech.ngettext("%d parcel", "%d parcels", len(sent)) % len(sent)
         return hero | {"kick": told.say("All parcels arrive"), "over": over}
     if others:
         nxt = min(others, key=lambda row: row.window_from)
-        hero["also"] = told.say("The next parcel follows: %s") % told.span(nxt.window_from, nxt.window_to)
+        hero["also"] = told.say("The next parcel follows: %s") % told.there(nxt).window(nxt)
     return hero
 
 
@@ -191,29 +226,34 @@ def _urgency(row: Any) -> tuple[int, date]:
 
 def _before_carrier(told: _Told, order: Any) -> dict[str, Any]:
     stage = words.STAGE.get(order.stage, words.STAGE["placed"])
-    if order.promised_from and order.promised_to and order.promised_to >= told.today:
-        when = told.span(order.promised_from, order.promised_to)
+    done = order.stage == "completed"
+    if order.promised_from and order.promised_to and order.promised_to >= told.today and not done:
+        when = told.span(max(order.promised_from, told.today), order.promised_to)
         why = told.say("This is what we promised when you ordered. The carrier’s own date follows.")
         return {"over": told.say(stage.chip), "kick": told.say("Expected"), "date": when, "why": why}
-    return {"over": "", "kick": told.say("Your order is"), "date": told.say(stage.chip), "why": told.say(stage.meaning)}
+    words_of = {"kick": told.say("Your order is"), "date": told.say(stage.chip), "why": told.say(stage.meaning)}
+    return {**words_of, "icon": stage.icon, "arrived": done}
 
 
-def _all_over(told: _Told, shipments: Sequence[Any]) -> dict[str, Any]:
-    came = [row.delivered_on for row in shipments if row.status == "delivered" and row.delivered_on]
-    if all(row.status == "delivered" for row in shipments):
-        over = told.speech.ngettext("%d parcel", "%d parcels", len(shipments)) % len(shipments)
-        latest = told.day(max(came)) if came else told.say("All here")
+def _all_over(told: _Told, sent: Sequence[Any]) -> dict[str, Any]:
+    came = [(row.delivered_on, told.there(row)) for row in sent if row.status == "delivered" and row.delivered_on]
+    if all(row.status == "delivered" for row in sent):
+        over = told.speech.ngettext("%d parcel", "%d parcels", len(sent)) % len(sent)
+        on, there = max(came, key=lambda c: c[0]) if came else (None, told)
+        latest = there.day(on) if on else told.say("All here")
         return {"over": over, "kick": told.say("Delivered"), "date": latest, "icon": "check", "arrived": True}
-    worst = next((row for row in shipments if row.status == "returned"), shipments[0])
+    worst = next((row for row in sent if row.status == "returned"), sent[0])
     shown = words.status(worst.status)
-    why = told.say(words.advice(worst.sub_status, worst.status) or shown.meaning)
-    kick = told.say("Your parcel is")
-    return {"kick": kick, "date": told.say(shown.chip), "why": why, "icon": shown.icon, "arrived": bool(came)}
+    kick = told.say("One parcel is") if len(sent) > 1 else told.say("Your parcel is")
+    big = {"kick": kick, "date": told.say(shown.chip), "why": told.say(shown.meaning), "icon": shown.icon}
+    return {**big, "arrived": bool(came), "lead": worst}
 
 
 def _lead_words(told: _Told, row: Any, is_one_of_many: bool) -> dict[str, Any]:
+    """`told` is where the parcel goes."""
     shown = words.status(row.status)
-    when = told.span(row.window_from, row.window_to) if row.window_from and row.window_to else ""
+    when = told.window(row)
+    coming = bool(when) and row.window_to >= told.today
     why = row.story.get("window") or {}
     sure = {
         "sure": told.say(words.LIKELY.get(why.get("likely") or "", "")),
@@ -221,17 +261,21 @@ def _lead_words(told: _Told, row: Any, is_one_of_many: bool) -> dict[str, Any]:
         "over": told.say("One of your parcels") if is_one_of_many else "",
     }
     parcel_is = told.say("One parcel is") if is_one_of_many else told.say("Your parcel is")
-    if row.sub_status in _HELD_UP and when and row.window_to >= told.today:
-        return sure | _late_words(told, row, when)
-    if row.status in {"exception", "available_for_pickup", "attempt_failed", "returning", "expired"}:
+    if row.sub_status in _HELD_UP and coming and not is_late(row):
+        was = _was(told, row)
+        kick = told.say("Held up. Now expected") if was else told.say("Held up. Still expected")
+        return {**sure, "kick": kick, "date": when, "was": was, "icon": "clock"}
+    if row.status in {"exception", "available_for_pickup", "attempt_failed", "returning", "expired"} and not (
+        row.sub_status in _HELD_UP and coming
+    ):
         big = told.say("Lost on the way") if row.sub_status == "exception.lost" else told.say(shown.chip)
-        advice = told.say(words.advice(row.sub_status, row.status))
-        return {**sure, "kick": parcel_is, "date": big, "sure": "", "why": advice, "icon": shown.icon}
+        return {**sure, "kick": parcel_is, "date": big, "sure": "", "why": _trouble(told, row), "icon": shown.icon}
     if is_late(row):
-        return sure | _late_words(told, row, when)
-    if row.status == "out_for_delivery" and (not when or row.window_from <= told.today):
-        return {**sure, "kick": told.say("Out for delivery"), "date": told.say("Today"), "icon": "truck"}
-    if when and row.window_to < told.today:
+        return sure | _late_words(told, row, when if coming else "")
+    if _is_out_today(told, row):
+        kick, why_today = told.say("Out for delivery"), told.say(shown.meaning)
+        return {**sure, "kick": kick, "date": told.say("Today"), "sure": "", "why": why_today, "icon": "truck"}
+    if when and not coming:
         late = told.say("It has not arrived as far as we know. We keep asking the carrier.")
         return {**sure, "kick": told.say("Was expected"), "date": when, "sure": "", "why": late, "icon": "clock"}
     if when:
@@ -240,16 +284,37 @@ def _lead_words(told: _Told, row: Any, is_one_of_many: bool) -> dict[str, Any]:
     return {**sure, "kick": parcel_is, "date": told.say(shown.chip), "icon": shown.icon}
 
 
+def _trouble(told: _Told, row: Any) -> str:
+    """What is the matter where a card below says what to do about it, else what to do."""
+    if words.asks_for_you(row.sub_status, row.status):
+        return told.say(words.SUB_STATUS.get(row.sub_status or "", words.status(row.status).meaning))
+    return told.say(words.advice(row.sub_status, row.status))
+
+
+def _is_out_today(told: _Told, row: Any) -> bool:
+    """On the vehicle, since today as far as is known: a round of yesterday is no reason to wait at the door."""
+    if row.status != "out_for_delivery" or (row.window_from and row.window_to and row.window_from > told.today):
+        return False
+    reached = row.story.get("reached") or [None] * _STEPS
+    return _stored_day(reached[_ROUND]) in {None, told.today}
+
+
 def _late_words(told: _Told, row: Any, when: str) -> dict[str, Any]:
+    """`when` is empty where no date is left to look forward to."""
+    if not _has_slipped(row):
+        quiet = "No news for a while. Still expected" if when else "No news for a while. Your parcel is"
+        date_or_status = when or told.say(words.status(row.status).chip)
+        return {"kick": told.say(quiet), "date": date_or_status, "icon": "clock"} | ({} if when else {"why": ""})
+    late = {"was": _was(told, row), "icon": "clock"}
+    if when:
+        return {"kick": told.say("Running late. Now expected"), "date": when, **late}
+    return {"kick": told.say("Running late"), "date": told.say("No new date yet"), "why": "", **late}
+
+
+def _was(told: _Told, row: Any) -> str:
     was = row.story.get("was") or {}
     first, last = _stored_day(was.get("from")), _stored_day(was.get("to"))
-    new = when and row.window_to >= told.today
-    return {
-        "kick": told.say("Running late. Now expected") if new else told.say("Running late"),
-        "date": when if new else told.say("No new date yet"),
-        "was": told.span(first, last) if first and last else "",
-        "icon": "clock",
-    }
+    return told.span(first, last) if first and last else ""
 
 
 def _stored_day(text: object) -> date | None:
@@ -263,13 +328,15 @@ def _notes(told: _Told, shipments: Sequence[Any], lead: Any) -> list[dict[str, A
     """What needs saying before the parcels: what happened, and when a carrier is not talking to us."""
     notes = []
     if lead is not None and is_late(lead):
-        notes.append(_what_happened(told, lead))
+        notes.append(_what_happened(told.there(lead), lead))
+    elif lead is not None and words.asks_for_you(lead.sub_status, lead.status):
+        notes.append(_what_to_do(told, lead))
     silent = [row for row in shipments if is_silent(row, told.now)]
     if silent:
         oldest = min(silent, key=lambda row: row.heard_at or row.created_at)
         unit, count = age(oldest.heard_at, told.now) if oldest.heard_at else ("", 0)
         name = carrier_name(oldest)
-        notes.append({"kind": "silent", "tone": "warn", "icon": "info", "carrier": name, "unit": unit, "n": count})
+        notes.append({"kind": "silent", "carrier": name, "unit": unit, "n": count})
     return notes
 
 
@@ -290,18 +357,22 @@ def _what_happened(told: _Told, row: Any) -> dict[str, Any]:
     cause = words.CAUSE.get(delay.get("cause") or "")
     if not cause and row.delay == "stalled":
         cause = "The carrier has not scanned it for longer than usual. It may still arrive without a further scan."
-    promised = _stored_day(delay.get("promised"))
     act = row.story.get("act") or "none"
     return {
-        "kind": "late",
-        "tone": "warn",
-        "icon": "clock",
+        "kind": "trouble",
+        "title": told.say("What happened"),
         "cause": told.say(cause or "It takes longer than expected. The carrier has not said why."),
         "latest": _event(told, latest) if latest else None,
-        "promised": told.day(promised) if promised else "",
         "nothing_to_do": act != "shopper",
         "advice": told.say(words.advice(row.sub_status, row.status)),
+        "way_out": told.say("If that’s too late for you" if _has_slipped(row) else "If you can’t wait any longer"),
     }
+
+
+def _what_to_do(told: _Told, row: Any) -> dict[str, Any]:
+    advice = told.say(words.advice(row.sub_status, row.status))
+    only = {"cause": "", "latest": None, "nothing_to_do": False, "way_out": ""}
+    return {"kind": "trouble", "title": told.say("What to do"), "advice": advice, **only}
 
 
 # --- parcels ------------------------------------------------------------------------------------------------------
@@ -309,7 +380,7 @@ def _what_happened(told: _Told, row: Any) -> dict[str, Any]:
 
 def _parcel(told: _Told, order: Any, row: Any, n: int, page: Page) -> dict[str, Any]:
     shown, story = words.status(row.status), row.story
-    late = is_late(row)
+    late, slipped = is_late(row), _has_slipped(row)
     events = story.get("events") or ()
     line = _timeline(told, events)
     name, link = carrier_name(row), carrier_of(row.carrier)[1]
@@ -317,11 +388,11 @@ def _parcel(told: _Told, order: Any, row: Any, n: int, page: Page) -> dict[str, 
     return {
         "id": row.public_id,
         "n": n,
-        "chip": told.say("Delayed" if late and row.status != "exception" else shown.chip),
+        "chip": told.say(shown.chip if not late or row.status == "exception" else "Delayed" if slipped else "No news"),
         "tone": "warn" if late and shown.tone != "bad" else shown.tone,
         "icon": "clock" if late else shown.icon,
         "eta": _eta(told, row),
-        "steps": _steps(told, order, row, late),
+        "steps": _steps(told, order, row, slipped),
         "latest": _latest(told, row, shown),
         "advice": told.say(words.advice(row.sub_status, row.status)) if shown.tone in {"warn", "bad"} else "",
         "proof": _proof(told, row),
@@ -344,12 +415,12 @@ def _eta(told: _Told, row: Any) -> tuple[str, str]:
         return told.say("Delivered"), told.day(row.delivered_on) if row.delivered_on else ""
     if row.status in _DATELESS or not (row.window_from and row.window_to):
         return "", ""
-    if row.status == "out_for_delivery" and row.window_from <= told.today:
+    if _is_out_today(told, row):
         return told.say("Arrives"), told.say("Today")
-    when = told.span(row.window_from, row.window_to)
+    when = told.window(row)
     if row.window_to < told.today:
         return told.say("Was expected"), when
-    return told.say("Now expected" if is_late(row) else "Arrives"), when
+    return told.say("Now expected" if _has_slipped(row) else "Still expected" if is_late(row) else "Arrives"), when
 
 
 def _steps(told: _Told, order: Any, row: Any, late: bool) -> list[tuple[str, str, str]]:
@@ -364,7 +435,8 @@ def _steps(told: _Told, order: Any, row: Any, late: bool) -> list[tuple[str, str
             on = order.placed_at.astimezone(told.zone).date()
         when = "" if on is None else told.say("Today") if on == told.today else short_day(on, told.locale)
         state = "done" if over or i < at else ("late" if late else "now") if i == at else "todo"
-        steps.append((state, told.say(name), when))
+        called = words.status(row.status).chip if i == _ROUND and row.status in _AFTER_ROUND else name
+        steps.append((state, told.say(called), when))
     return steps
 
 
@@ -452,6 +524,8 @@ def _waiting(told: _Told, page: Page) -> list[tuple[str, str, int, str, str]]:
     for row in page.shipments:
         for line, quantity in page.packed.get(row.id, ()):
             in_parcels[line] = in_parcels.get(line, 0) + quantity
+    if page.shipments and (page.order.cancelled_at or page.order.stage == "cancelled"):
+        return []
     known = [line for line in page.lines if line.ships]
     if page.shipments and not in_parcels:
         return []  # the shop never said what is in which parcel: nothing can be said to be missing
@@ -459,9 +533,13 @@ def _waiting(told: _Told, page: Page) -> list[tuple[str, str, int, str, str]]:
     return [_item(line, quantity) for line, quantity in left if quantity > 0]
 
 
+# The milestone at which an order without a parcel stands.
+_STAGE_AT = {"packed": 1, "awaiting_carrier": 1, "partially_shipped": 2, "shipped": 2, "completed": _STEPS}
+
+
 def _stage(told: _Told, order: Any) -> dict[str, Any]:
     stage = words.STAGE.get(order.stage, words.STAGE["placed"])
-    at = {"placed": 0, "confirmed": 0, "picking": 0, "packed": 1, "awaiting_carrier": 1}.get(order.stage, 1)
+    at = _STAGE_AT.get(order.stage, 0)
     placed = order.placed_at.astimezone(told.zone).date()
     when = told.say("Today") if placed == told.today else short_day(placed, told.locale)
     steps = [
@@ -481,13 +559,19 @@ def _stage(told: _Told, order: Any) -> dict[str, Any]:
 
 
 def _back(told: _Told, page: Page) -> dict[str, Any] | None:
-    """The way back: until when, as far as the policy and the last parcel say. None before anything arrived."""
-    came = [row.delivered_on for row in page.shipments if row.status == "delivered" and row.delivered_on]
-    if not came or not any(line.ships and line.returned_quantity < line.quantity for line in page.lines):
+    """The way back: until when, as far as the policy and each parcel say. None before anything arrived."""
+    if not any(line.ships and line.returned_quantity < line.quantity for line in page.lines):
         return None
-    days = page.shelf.return_days
-    last = max(came) + timedelta(days=days) if days is not None else None
-    return {"until": told.day(last) if last else "", "is_open": last is None or told.today <= last}
+    came = [row.delivered_on for row in page.shipments if row.status == "delivered" and row.delivered_on]
+    if not came:
+        arrived_untracked = not page.shipments and page.order.stage == "completed"
+        return {"until": "", "longer": False, "is_open": True} if arrived_untracked else None
+    if page.shelf.return_days is None:
+        return {"until": "", "longer": False, "is_open": True}
+    ends = {on + timedelta(days=page.shelf.return_days) for on in came}
+    ahead = {end for end in ends if end >= told.today}
+    until = min(ahead) if ahead else max(ends)
+    return {"until": told.day_in_text(until), "longer": len(ahead) > 1, "is_open": bool(ahead)}
 
 
 def _return_row(told: _Told, row: Any) -> dict[str, Any]:
@@ -498,7 +582,7 @@ def _return_row(told: _Told, row: Any) -> dict[str, Any]:
         "chip": told.say(shown.chip),
         "tone": shown.tone,
         "icon": shown.icon,
-        "by": told.day(row.deadline) if row.status == "label_issued" and row.deadline else "",
+        "by": told.day_in_text(row.deadline) if row.status == "label_issued" and row.deadline else "",
         "is_open": row.status in _OPEN_RETURN,
     }
 

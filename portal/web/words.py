@@ -111,6 +111,14 @@ ADVICE: Mapping[str, str] = {
     "returned": "Please tell us whether you would like it sent again or your money back.",
     "expired": "Please get in touch: we will find out where it is.",
 }
+# Those of the sentences above that ask the shopper to write or call: the way to do so stands beside them.
+_ASKS_FOR_YOU = frozenset(
+    {
+        *("exception", "returning", "returned", "expired", "exception.address", "exception.customs_hold"),
+        *("exception.payment", "exception.damaged", "exception.lost", "exception.refused", "exception.moved"),
+        "exception.pickup_expired",
+    }
+)
 
 CAUSE: Mapping[str, str] = {
     "weather": "Bad weather held it up.",
@@ -141,7 +149,7 @@ WHY: Mapping[str, str] = {
 }
 
 STAGE: Mapping[str, Shown] = {
-    "placed": Shown("Order placed", "check", "", "We have your order and will confirm it soon."),
+    "placed": Shown("Placed", "check", "", "We have your order and will confirm it soon."),
     "confirmed": Shown("Confirmed", "check", "", "Your order is confirmed. Next we pick and pack it."),
     "picking": Shown("Being picked", "box", "info", "We are taking your things off the shelf."),
     "packed": Shown("Packed", "box", "info", "Your parcel is packed and waits for the carrier."),
@@ -149,7 +157,7 @@ STAGE: Mapping[str, Shown] = {
     "partially_shipped": Shown("Partly sent", "truck", "info", "The rest follows as soon as it is packed."),
     "shipped": Shown("Sent", "truck", "info", "Your parcel has left us."),
     "completed": Shown("Completed", "check", "ok", "Everything in this order has arrived."),
-    "cancelled": Shown("Cancelled", "info", "", "This order was cancelled."),
+    "cancelled": Shown("Cancelled", "info", "", "Nothing of it will be sent."),
 }
 
 RETURN_STATUS: Mapping[str, Shown] = {
@@ -241,6 +249,11 @@ def happened(sub_status: str | None, code: str | None) -> str:
 def advice(sub_status: str | None, code: str) -> str:
     """What the shopper may do about it, or that nothing needs doing. Empty where all is well."""
     return ADVICE.get(sub_status or "") or ADVICE.get(code, "")
+
+
+def asks_for_you(sub_status: str | None, code: str) -> bool:
+    """Whether the advice is to get in touch with the shop."""
+    return (sub_status if sub_status in ADVICE else code) in _ASKS_FOR_YOU
 
 
 def fill(sentence: str, facts: Mapping[str, Any]) -> str:

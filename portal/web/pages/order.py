@@ -76,7 +76,7 @@ _OPENED = _by_count(
 )
 _SHIPMENT_COLUMNS = (
     *("id", "public_id", "carrier", "number", "status", "sub_status", "window_from", "window_to"),
-    *("delivered_on", "heard_at", "error", "delay", "story", "created_at"),
+    *("delivered_on", "heard_at", "error", "delay", "story", "created_at", "to_zone"),
 )
 _SHIPMENTS = Quick(
     select(*(_shipment[name] for name in _SHIPMENT_COLUMNS))

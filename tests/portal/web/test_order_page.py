@@ -46,7 +46,7 @@ ORDER = SimpleNamespace(
 PARCEL: Mapping[str, Any] = {
     "id": 7, "public_id": "p7", "carrier": "northpost", "number": "NP447109260GB", "status": "in_transit",
     "sub_status": None, "window_from": date(2026, 11, 24), "window_to": date(2026, 11, 25), "delivered_on": None,
-    "heard_at": NOON - timedelta(minutes=4), "error": "", "delay": "none", "created_at": NOON,
+    "heard_at": NOON - timedelta(minutes=4), "error": "", "delay": "none", "created_at": NOON, "to_zone": "",
 }  # fmt: skip
 
 
@@ -108,7 +108,78 @@ def test_a_late_parcel_strikes_the_old_date_and_says_what_happened() -> None:
 
 
 def test_a_late_parcel_without_a_new_date_invents_none() -> None:
-    assert shown(parcel(delay="stalled", window_from=None, window_to=None))["hero"]["date"] == "No new date yet"
+    hero = shown(parcel(delay="late", window_from=None, window_to=None))["hero"]
+    assert (hero["kick"], hero["date"], hero["why"]) == ("Running late", "No new date yet", "")
+
+
+def test_silence_alone_is_not_called_late() -> None:
+    values = shown(parcel(delay="stalled"))
+    assert values["hero"]["kick"] == "No news for a while. Still expected"
+    assert (values["parcels"][0]["chip"], values["parcels"][0]["eta"][0]) == ("No news", "Still expected")
+    assert "late" not in {state for state, _, _ in values["parcels"][0]["steps"]}
+    without = shown(parcel(delay="stalled", window_from=None, window_to=None))["hero"]
+    assert (without["kick"], without["date"]) == ("No news for a while. Your parcel is", "On its way")
+
+
+def test_what_is_left_of_a_window_is_shown_not_what_has_passed() -> None:
+    values = shown(parcel(window_from=date(2026, 11, 21)))
+    assert values["hero"]["date"] == values["parcels"][0]["eta"][1] == "Tue 24 – Wed 25 Nov"
+    early = SimpleNamespace(**{**vars(ORDER), "promised_from": date(2026, 11, 21)})
+    assert shown(order=early)["hero"]["date"] == "Tue 24 – Wed 25 Nov"
+
+
+def test_today_is_where_the_parcel_goes() -> None:
+    yesterday, tomorrow = date(2026, 11, 23), date(2026, 11, 25)
+    far_west = parcel(to_zone="Pacific/Pago_Pago", window_from=yesterday, window_to=yesterday)  # 1 am of the 24th
+    assert shown(far_west)["hero"]["kick"] == "Was expected"
+    evening = NOON - timedelta(hours=2)  # 11 pm of the 23rd there
+    page = Page(ORDER, [far_west], [TENT], {})
+    hero = view(page, brand=BRAND, trust="link", now=evening)["hero"]
+    assert (hero["kick"], hero["date"]) == ("Arrives", "Today")
+    far_east = parcel(to_zone="Pacific/Kiritimati", window_from=tomorrow, window_to=tomorrow)
+    assert shown(far_east)["hero"]["date"] == "Today"
+
+
+@pytest.mark.parametrize(
+    ("was", "kick"),
+    [
+        (None, "Held up. Still expected"),
+        ({"from": "2026-11-23", "to": "2026-11-23"}, "Held up. Now expected"),
+    ],
+)
+def test_what_is_held_up_is_late_only_against_an_older_date(was: dict[str, str] | None, kick: str) -> None:
+    held = parcel(status="exception", sub_status="exception.weather", story=story(was=was))
+    hero = shown(held)["hero"]
+    assert (hero["kick"], hero["date"], hero["was"]) == (kick, "Tue 24 – Wed 25 Nov", "Mon 23 Nov" if was else "")
+
+
+@pytest.mark.parametrize(
+    ("status", "sub_status", "why"),
+    [
+        ("exception", "exception.address", "The address is incomplete"),
+        ("exception", None, "Something stopped it. Somebody has to act before it moves on."),
+        ("returning", None, "It could not be delivered and is on its way back to us."),
+        ("returned", None, "It came back to us undelivered."),
+    ],
+)
+def test_who_is_asked_to_get_in_touch_is_shown_how_and_told_once(status: str, sub_status: str | None, why: str) -> None:
+    values = shown(parcel(status=status, sub_status=sub_status))
+    (note,) = values["notes"]
+    assert note["title"] == "What to do"
+    assert note["advice"].startswith("Please")
+    assert (values["hero"]["why"], values["parcels"][0]["advice"]) == (why, "")
+
+
+def test_advice_that_leads_the_page_is_not_repeated_below() -> None:
+    values = shown(parcel(status="available_for_pickup"), parcel(id=8, status="attempt_failed"))
+    assert values["notes"] == []
+    assert [row["advice"] != "" for row in values["parcels"]] == [False, True]
+
+
+@pytest.mark.parametrize("status", ["available_for_pickup", "attempt_failed"])
+def test_what_is_on_no_vehicle_any_more_is_not_called_out_for_delivery(status: str) -> None:
+    steps = shown(parcel(status=status, story=story(step=3)))["parcels"][0]["steps"]
+    assert steps[3][:2] == ("now", {"available_for_pickup": "Ready to collect"}.get(status, "Delivery was tried"))
 
 
 def test_a_window_that_passed_is_not_shown_as_a_promise() -> None:
@@ -143,7 +214,15 @@ def test_every_kind_of_trouble_says_what_it_is_and_what_to_do(status: str, sub_s
 def test_out_for_delivery_is_today() -> None:
     values = shown(parcel(status="out_for_delivery"))
     assert (values["hero"]["kick"], values["hero"]["date"]) == ("Out for delivery", "Today")
+    assert values["hero"]["why"] == "It is on the vehicle that comes to you."
     assert values["parcels"][0]["eta"] == ("Arrives", "Today")
+
+
+def test_a_delivery_round_of_yesterday_promises_nothing_for_today() -> None:
+    told = story(step=3, reached=["2026-11-19", "2026-11-20", "2026-11-20", "2026-11-23", None])
+    values = shown(parcel(status="out_for_delivery", story=told))
+    assert (values["hero"]["kick"], values["hero"]["date"]) == ("Arrives", "Tue 24 – Wed 25 Nov")
+    assert values["parcels"][0]["eta"] == ("Arrives", "Tue 24 – Wed 25 Nov")
 
 
 def test_delivered_shows_the_day_the_place_and_the_way_back() -> None:
@@ -151,9 +230,17 @@ def test_delivered_shows_the_day_the_place_and_the_way_back() -> None:
     here = parcel(status="delivered", delivered_on=date(2026, 11, 24), story=told)
     values = shown(here, shelf=Shelf(return_days=30))
     assert (values["hero"]["kick"], values["hero"]["date"]) == ("Delivered", "Today")
-    assert values["back"] == {"until": "Thu 24 Dec", "is_open": True}
+    assert values["back"] == {"until": "Thu 24 Dec", "longer": False, "is_open": True}
     assert values["parcels"][0]["proof"] == "Left by the door. Received by A LARCH"
     assert "A LARCH" not in str(shown(here, trust="status"))
+
+
+def test_the_way_back_names_the_first_day_on_which_something_closes() -> None:
+    came = [parcel(id=n, status="delivered", delivered_on=date(2026, 11, n)) for n in (1, 20, 24)]
+    back = shown(*came, shelf=Shelf(return_days=14))["back"]
+    assert back == {"until": "Fri 4 Dec", "longer": True, "is_open": True}
+    last = shown(parcel(status="delivered", delivered_on=date(2026, 11, 10)), shelf=Shelf(return_days=14))
+    assert last["back"]["until"] == "today", "a date inside a sentence"
 
 
 def test_after_the_window_the_way_back_is_for_faults() -> None:
@@ -164,6 +251,36 @@ def test_after_the_window_the_way_back_is_for_faults() -> None:
 def test_a_cancelled_order_says_so_first() -> None:
     order = SimpleNamespace(**{**vars(ORDER), "cancelled_at": NOON})
     assert shown(order=order)["hero"]["date"] == "Cancelled"
+    announced = shown(parcel(status="info_received"), order=order)
+    assert (announced["hero"]["date"], announced["waiting"]) == ("Cancelled", [])
+
+
+def test_what_is_under_way_is_shown_although_the_order_was_cancelled() -> None:
+    order = SimpleNamespace(**{**vars(ORDER), "cancelled_at": NOON})
+    mug = SimpleNamespace(**{**vars(TENT), "id": 2, "title": "Mug"})
+    page = Page(order, [parcel()], [TENT, mug], {7: [(1, 1)]})
+    values = view(page, brand=BRAND, trust="link", now=NOON)
+    assert (values["hero"]["kick"], values["waiting"]) == ("Arrives", []), "nothing follows a cancelled order"
+
+
+def test_a_label_that_was_never_used_does_not_speak_for_the_order() -> None:
+    unused, here = parcel(id=8, status="cancelled"), parcel(status="delivered", delivered_on=date(2026, 11, 23))
+    hero = shown(unused, here)["hero"]
+    assert (hero["kick"], hero["date"], hero["over"]) == ("Delivered", "Mon 23 Nov", "1 parcel")
+    back = parcel(id=9, status="returned")
+    assert shown(here, back)["hero"]["kick"] == "One parcel is"
+
+
+def test_an_order_sent_without_tracking_is_where_the_shop_says() -> None:
+    def stage(name: str) -> dict[str, Any]:
+        order = SimpleNamespace(**{**vars(ORDER), "stage": name})
+        return shown(order=order)
+
+    assert [state for state, _, _ in stage("shipped")["stage"]["steps"]] == ["done", "done", "now", "todo", "todo"]
+    arrived = stage("completed")
+    assert {state for state, _, _ in arrived["stage"]["steps"]} == {"done"}
+    assert (arrived["hero"]["date"], arrived["arrived"]) == ("Completed", True)
+    assert arrived["back"] == {"until": "", "longer": False, "is_open": True}
 
 
 def test_a_silent_carrier_is_named_with_the_age_of_what_is_known() -> None:
