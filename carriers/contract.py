@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from carriers.address import Address
 from carriers.status import Status
@@ -217,6 +217,17 @@ class Field:
     secret: bool = False
     required: bool = True
     default: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)  # value -> its words, where no other value will do
+
+
+ENVIRONMENT: Final = Field(
+    "environment",
+    "Environment",
+    required=False,
+    default="live",
+    choices={"live": "Live", "sandbox": "Sandbox, the carrier's test system"},
+)
+NO_OR_YES: Final = {"no": "No", "yes": "Yes"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from carriers.contract import (
     Activates,
     Budget,
     Carrier,
+    Field,
     Greets,
     Hooked,
     IssuesTokens,
@@ -97,7 +98,7 @@ def _section(carrier: Carrier, differences: str, green: bool) -> Iterator[str]:
     if about.time_rule:
         yield f"- Times: {about.time_rule}"
     yield ""
-    yield from _titled("To connect it", [_field(f.name, f.label, f.help, f.required) for f in about.fields])
+    yield from _titled("To connect it", [_field(field) for field in about.fields])
     yield from _codes(about)
     yield from _unmapped(about)
     if about.assumed:
@@ -171,8 +172,17 @@ def _budget(budget: Budget) -> str:
     return f"{calls} " + names.get(int(seconds), f"in {seconds:g} seconds")
 
 
-def _field(name: str, label: str, help_text: str, required: bool) -> str:
-    return f"`{name}`: {label}" + ("" if required else " (optional)") + (f". {help_text}" if help_text else "")
+def _field(field: Field) -> str:
+    said = f"`{field.name}`: {field.label}" + ("" if field.required else " (optional)")
+    said += f". {field.help}" if field.help else ""
+    return f"{said.removesuffix('.')}. One of {_choices(field)}." if field.choices else said
+
+
+def _choices(field: Field) -> str:
+    """The values, with their words where these say more."""
+    return ", ".join(
+        f"`{value}`" + (f" ({words})" if words.casefold() != value else "") for value, words in field.choices.items()
+    )
 
 
 def _titled(title: str, lines: Collection[str]) -> Iterator[str]:

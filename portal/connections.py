@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import ColumnElement
 from sqlmodel import Session, col, delete, func, or_, select, update
 
-from carriers.contract import About, Field, Labels, Tracks
+from carriers.contract import ENVIRONMENT, About, Field, Labels, Tracks
 from carriers.errors import BadCredentials
 from carriers.registry import all_carriers
 from carriers.status import FINAL
@@ -24,14 +24,12 @@ from portal.refusal import Refusal
 from portal.tables import Brand, Connection, ConnectionTrial, Label, Shipment, Subscription
 
 HOOK_SECRET = "webhook_secret"  # noqa: S105  (the name of a field)
-ENVIRONMENTS: Final = ("live", "sandbox")
 MAX_NAME: Final = 80
 # How long a carrier is asked to end what it pushes to a removed connection.
 ENDING: Final = timedelta(days=1)
 MAX_VALUE: Final = 4000
 
 # Understood for every carrier, beside its own fields.
-_ENVIRONMENT: Final = Field("environment", "Environment", "live or sandbox", required=False)
 _EXPERT: Final = (
     Field(
         "base_url",
@@ -62,7 +60,7 @@ def fields_of(about: About) -> list[Field]:
     """What an operator fills in for this carrier: its own fields, and the environment where it has a sandbox."""
     names = {field.name for field in about.fields}
     has_choice = bool(about.sandbox) and "environment" not in names
-    return [*about.fields, *([_ENVIRONMENT] if has_choice else []), *_needed_address(about, names)]
+    return [*about.fields, *([ENVIRONMENT] if has_choice else []), *_needed_address(about, names)]
 
 
 def expert_fields_of(about: About) -> list[Field]:
@@ -86,8 +84,7 @@ def _is_called(about: About) -> bool:
 
 
 def faults_of(app: App, about: About, fields: Mapping[str, str], kept: Collection[str] = ()) -> dict[str, str]:
-    """What is wrong with filled-in fields, by field: "missing", "too_long", "wrong", or a sentence of `check_address`
-    or `check_folder`.
+    """What is wrong with filled-in fields, by field: "missing", "too_long", "wrong", or words that say more.
 
     `kept` are the secrets that are stored and stay.
     """
@@ -106,8 +103,8 @@ def _fault(app: App, field: Field, value: str, is_kept: bool) -> str:
         return "too_long"
     if not value.isprintable() and not (field.secret and value.replace("\n", "").replace("\r", "").isprintable()):
         return "wrong"
-    if field.name == "environment" and value not in ENVIRONMENTS:
-        return "wrong"
+    if field.choices and value not in field.choices:
+        return f"must be one of {', '.join(field.choices)}"
     if field.name in _FIGURES and not _FIGURE.fullmatch(value):
         return "wrong"
     if field.name == "folder":

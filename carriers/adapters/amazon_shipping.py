@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from carriers.auth import ClientCredentials, Tokens
-from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
+from carriers.contract import ENVIRONMENT, About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import UnknownNumber
 from carriers.gateway import gateway_errors
 from carriers.http import carrier_words
@@ -146,9 +146,16 @@ class AmazonShipping:
             Field("client_secret", "Client secret", secret=True),
             Field("refresh_token", "Refresh token", "Shown when the application is authorised.", secret=True),
             Field("carrier_id", "Carrier ID", "As in offers for shipments: AMZN_UK, AMZN_US, ...", default="AMZN_UK"),
-            Field("region", "Region", "eu, na or fe: where the account lives.", required=False, default="eu"),
+            Field(
+                "region",
+                "Region",
+                "Where the account lives.",
+                required=False,
+                default="eu",
+                choices={"eu": "Europe", "na": "North America", "fe": "Far East"},
+            ),
             Field("business_id", "Business", "AmazonShipping_UK, _US, _IN, _IT, _ES, _FR, ...", required=False),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            ENVIRONMENT,
         ),
         sources=(
             "Amazon's model shippingV2.json, https://github.com/amzn/selling-partner-api-models",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan, ZoneFrom
+from carriers.contract import ENVIRONMENT, About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan, ZoneFrom
 from carriers.errors import BadPayload, RateLimited
 from carriers.gateway import gateway_errors
 from carriers.reading import Said, When, as_object, each, meant, oldest_first, reading, scan_of, text, when
@@ -112,7 +112,7 @@ ABOUT: Final = About(
         Field("api_key", "API key", "From the developer centre; needs an eParcel or StarTrack contract.", secret=True),
         Field("password", "API password", "Chosen with the API key.", secret=True),
         Field("account_number", "Account number", "Ten digits for Australia Post, eight for StarTrack."),
-        Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+        ENVIRONMENT,
     ),
     sources=(
         "https://developers.auspost.com.au/content/apis/shipping-and-tracking/reference-statuses.html",

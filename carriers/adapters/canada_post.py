@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 from carriers.amounts import to_minor
 from carriers.contract import (
+    ENVIRONMENT,
     About,
     Answer,
     Budget,
@@ -170,12 +171,15 @@ ABOUT: Final = About(
         Field(
             "product",
             "Return product",
-            "return: an authorized return. shipment: an ordinary parcel from the customer, which can be given back.",
             required=False,
             default="return",
+            choices={
+                "return": "An authorized return",
+                "shipment": "An ordinary parcel from the customer, which can be given back",
+            },
         ),
         Field("refund_email", "E-mail for refunds", "Canada Post confirms refunds of shipments there.", required=False),
-        Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+        ENVIRONMENT,
     ),
     sources=(
         "Canada Post XML schemas track, messages, authreturn-v2 and shipment-v8",

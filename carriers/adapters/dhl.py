@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from carriers.auth import Bearer, Tokens
 from carriers.contract import (
+    ENVIRONMENT,
     About,
     Answer,
     Budget,
@@ -155,7 +156,7 @@ class Dhl:
                 secret=True,
                 required=False,
             ),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            ENVIRONMENT,
         ),
         hook_header_names=(HOOK_HEADER,),
         own_hook_secret=True,

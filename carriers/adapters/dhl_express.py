@@ -20,6 +20,8 @@ from carriers.address import Address, fitted_lines
 from carriers.amounts import to_minor, to_text
 from carriers.auth import Tokens
 from carriers.contract import (
+    ENVIRONMENT,
+    NO_OR_YES,
     About,
     Answer,
     Budget,
@@ -75,7 +77,7 @@ _UNION: Final = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MC MT 
 CUSTOMS_UNION: Final = frozenset(_UNION.split())
 
 # How long an unused label stays good ("data staging"), by DHL's code of the service.
-VALIDITY: Final = {"PT": "three months", "PU": "six months", "PV": "twelve months", "none": "about ten days"}
+VALIDITY: Final = {"PT": "Three months", "PU": "Six months", "PV": "Twelve months", "none": "About ten days"}
 
 _OTHER_BODIES: Final[Mapping[str, str]] = {
     "results": "an answer of the public tracking page, not of MyDHL API",
@@ -119,19 +121,20 @@ class DhlExpress:
             Field(
                 "validity",
                 "Validity of labels",
-                "How long a return label may wait: PT three months, PU six, PV twelve, none about ten days. DHL must "
-                "have allowed it for the account.",
+                "How long a return label may wait. DHL must have allowed it for the account.",
                 required=False,
                 default="PT",
+                choices=VALIDITY,
             ),
             Field(
                 "qr_code",
                 "QR code",
-                "yes: ask for a code that a DHL counter scans instead of paper. DHL must have allowed it.",
+                "A code that a DHL counter scans instead of paper. DHL must have allowed it.",
                 required=False,
                 default="no",
+                choices=NO_OR_YES,
             ),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            ENVIRONMENT,
         ),
         sources=(
             "DHL Express APIs (MyDHL API) 3.1.1, OpenAPI document of November 2025",
@@ -402,7 +405,7 @@ def _shipment_order(order: LabelOrder, credentials: Mapping[str, str], now: date
     if not account:
         raise Refused("fill in the account number that pays for returns", "account")
     declared = not _needs_no_customs(order)
-    wants_qr = credentials.get("qr_code", "").strip().casefold() == "yes"
+    wants_qr = credentials.get("qr_code") == "yes"
     validity = credentials.get("validity", "") or "PT"
     if validity not in VALIDITY:
         raise Refused(f"the validity of labels is one of {', '.join(VALIDITY)}", "validity")

@@ -16,6 +16,7 @@ from carriers.address import Address
 from carriers.amounts import to_text
 from carriers.auth import ClientCredentials, Tokens
 from carriers.contract import (
+    ENVIRONMENT,
     About,
     Answer,
     Budget,
@@ -160,11 +161,11 @@ class DhlParcelDe:
             Field(
                 "login",
                 "Login for labels",
-                "token: by OAuth with user and password; basic: by API key with user and password.",
                 required=False,
                 default="token",
+                choices={"token": "By OAuth with user and password", "basic": "By API key with user and password"},
             ),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            ENVIRONMENT,
         ),
         sources=(
             "DHL Parcel DE Returns 1.0.9, OpenAPI document, developer.dhl.com",

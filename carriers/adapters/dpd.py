@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 import httpx
 
-from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan
+from carriers.contract import ENVIRONMENT, About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import BadCredentials, BadPayload, Unavailable, UnknownNumber
 from carriers.http import Http
 from carriers.reading import (
@@ -150,9 +150,15 @@ class Dpd:
         fields=(
             Field("delis_id", "DELIS ID", "The user of DPD's web services."),
             Field("password", "Password", "Of the web services.", secret=True),
-            Field("country", "Country of the account", "NL or BE.", required=False, default="NL"),
+            Field(
+                "country",
+                "Country of the account",
+                required=False,
+                default="NL",
+                choices={"NL": "Netherlands", "BE": "Belgium"},
+            ),
             Field("language", "Language of the event texts", "en_EN, nl_NL, ...", required=False, default="en_EN"),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            ENVIRONMENT,
         ),
         sources=(
             "XML schemas of DPD: LoginService 2.1, Authentication 2.0, ParcelLifeCycleService 2.0",
@@ -292,7 +298,7 @@ def _called(http: Http, service: str, action: str, *, head: str = "", body: str)
 
 
 def _country(http: Http) -> str:
-    return "be" if http.credentials.get("country", "").strip().upper() == "BE" else "nl"
+    return "be" if http.credentials.get("country") == "BE" else "nl"
 
 
 def _language(http: Http) -> str:

@@ -17,6 +17,7 @@ from carriers.address import Address
 from carriers.amounts import to_minor, to_text
 from carriers.auth import BasicKey, Tokens
 from carriers.contract import (
+    NO_OR_YES,
     About,
     Answer,
     Budget,
@@ -127,8 +128,10 @@ ABOUT = About(
         Field(
             "qr",
             "Codes for the counter",
-            "yes: with each USPS label also a QR code, so that shoppers need no printer.",
+            "With each USPS label also a QR code, so that shoppers need no printer.",
             required=False,
+            default="no",
+            choices=NO_OR_YES,
         ),
     ),
     hook_header_names=("x-hmac-signature",),

@@ -17,6 +17,7 @@ from carriers.address import Address, fitted_lines
 from carriers.amounts import to_minor, to_text
 from carriers.auth import ClientCredentials, Tokens
 from carriers.contract import (
+    ENVIRONMENT,
     About,
     Answer,
     Budget,
@@ -219,11 +220,11 @@ class FedEx:
             Field(
                 "label_format",
                 "Label format",
-                "pdf or png; zpl for label printers, which our return sheet cannot show",
                 required=False,
                 default="pdf",
+                choices={"pdf": "PDF", "png": "PNG", "zpl": "ZPL, for label printers; our return sheet cannot show it"},
             ),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            ENVIRONMENT,
         ),
         hook_header_names=("fdx-signature",),
         assumed=(

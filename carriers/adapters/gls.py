@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from carriers.auth import ClientCredentials, Tokens
-from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan
+from carriers.contract import ENVIRONMENT, About, Answer, Budget, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.reading import Said, as_object, each, meant, oldest_first, other_body, reading, scan_of, some, text, when
 from carriers.status import Status
 from carriers.zones import placed
@@ -108,7 +108,7 @@ class Gls:
             Field("client_id", "API key", "Of an app with Track And Trace V1 in the GLS developer portal."),
             Field("client_secret", "API secret", "Shown with the key.", secret=True),
             Field("language", "Language of the event texts", "EN, DE, ...", required=False, default="EN"),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            ENVIRONMENT,
         ),
         assumed=(
             "INBOUD, OUTBOD, OUTDEL and DELIVD.NORMAL are read as the words say that a public client recorded beside "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from carriers.auth import ClientCredentials, Tokens
-from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
+from carriers.contract import ENVIRONMENT, About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.reading import (
     Said,
     When,
@@ -285,8 +285,14 @@ class HermesDe:
             Field("client_secret", "Client secret", secret=True),
             Field("username", "User name", "Of the HSI user who may ask for shipments."),
             Field("password", "Password", secret=True),
-            Field("language", "Language of the event texts", "DE or EN.", required=False, default="DE"),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            Field(
+                "language",
+                "Language of the event texts",
+                required=False,
+                default="DE",
+                choices={"DE": "German", "EN": "English"},
+            ),
+            ENVIRONMENT,
         ),
         assumed=(
             "The live address of the interface; Hermes's documents name the test address alone.",

@@ -76,9 +76,16 @@ class LaPoste:
             Field(
                 "language",
                 "Language of the event texts",
-                "fr_FR, en_GB, de_DE, es_ES, it_IT or nl_NL.",
                 required=False,
                 default="fr_FR",
+                choices={
+                    "fr_FR": "French",
+                    "en_GB": "English",
+                    "de_DE": "German",
+                    "es_ES": "Spanish",
+                    "it_IT": "Italian",
+                    "nl_NL": "Dutch",
+                },
             ),
         ),
         assumed=(

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from carriers.address import Address
 from carriers.auth import Bearer, Tokens
 from carriers.contract import (
+    ENVIRONMENT,
+    NO_OR_YES,
     About,
     Answer,
     Budget,
@@ -201,12 +203,19 @@ class PostNL:
             Field(
                 "printcode",
                 "Code instead of paper",
-                "yes: with each return label a code that a PostNL point scans; no: the label alone.",
+                "With each return label a code that a PostNL point scans.",
                 required=False,
                 default="yes",
+                choices=NO_OR_YES,
             ),
-            Field("language", "Language of the event texts", "NL or EN.", required=False, default="NL"),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            Field(
+                "language",
+                "Language of the event texts",
+                required=False,
+                default="NL",
+                choices={"NL": "Dutch", "EN": "English"},
+            ),
+            ENVIRONMENT,
         ),
         assumed=(
             "A03, A04, A18, A19, A24, A25, A65, A80, A95, A96, A98, B03, J04, J21, J30 to J32, J40, J44, J46, K33, "

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from carriers.contract import About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
+from carriers.contract import ENVIRONMENT, About, Answer, Budget, Estimate, Fault, Fetched, Field, Parcel, Place, Scan
 from carriers.errors import BadPayload
 from carriers.reading import Said, local_with_offset, meant, oldest_first, reading, scan_of, when
 from carriers.reading_xml import as_xml, child_text, children
@@ -93,7 +93,7 @@ ABOUT: Final = About(
         Field("key", "Production key", "From the developer centre of E-Ship Web Services.", secret=True),
         Field("password", "Key password", "Shown with the key.", secret=True),
         Field("user_token", "User token", "Only where the application needs to be activated.", True, required=False),
-        Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+        ENVIRONMENT,
     ),
     sources=(
         "Purolator XML schema TrackingService (data types v1)",

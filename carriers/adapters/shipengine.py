@@ -18,6 +18,7 @@ from carriers.address import Address
 from carriers.amounts import to_minor
 from carriers.auth import Bearer, Tokens
 from carriers.contract import (
+    NO_OR_YES,
     About,
     Answer,
     Budget,
@@ -228,15 +229,21 @@ ABOUT = About(
         Field(
             "charge_event",
             "When a return label is charged",
-            "carrier_default, on_creation or on_carrier_acceptance; the last must be switched on by the carrier.",
             required=False,
             default="carrier_default",
+            choices={
+                "carrier_default": "As the carrier does",
+                "on_creation": "When it is made",
+                "on_carrier_acceptance": "When it is used; the carrier must have switched it on",
+            },
         ),
         Field(
             "qr",
             "Codes for the counter",
-            "yes: with each label also a code, so that shoppers need no printer, where the carrier has one.",
+            "With each label also a code, so that shoppers need no printer, where the carrier has one.",
             required=False,
+            default="no",
+            choices=NO_OR_YES,
         ),
     ),
     hook_header_names=(_SIGNATURE, _SIGNED_BY, _STAMP),

@@ -14,6 +14,7 @@ from carriers.address import Address
 from carriers.amounts import to_minor, to_text
 from carriers.auth import Bearer, Tokens
 from carriers.contract import (
+    NO_OR_YES,
     About,
     Answer,
     Budget,
@@ -172,8 +173,10 @@ ABOUT = About(
         Field(
             "qr",
             "Codes for the counter",
-            "yes: with each USPS label within the US also a QR code, so that shoppers need no printer.",
+            "With each USPS label within the US also a QR code, so that shoppers need no printer.",
             required=False,
+            default="no",
+            choices=NO_OR_YES,
         ),
     ),
     hook_header_names=("shippo-auth-signature",),

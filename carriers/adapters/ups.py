@@ -19,6 +19,7 @@ from carriers.address import Address, fitted_lines
 from carriers.amounts import to_minor, to_text
 from carriers.auth import ClientCredentials, Tokens
 from carriers.contract import (
+    ENVIRONMENT,
     About,
     Answer,
     Budget,
@@ -458,21 +459,28 @@ class Ups:
             Field(
                 "alerts",
                 "Track Alert generation",
-                "v1: the address and the credential go to UPS with each subscription. v2: enter them once at "
-                'developer.ups.com under "Manage Webhook Credentials"; the token address is the hook address with '
-                "/token behind it.",
+                'For v2 see "Manage Webhook Credentials" at developer.ups.com; the token address is the hook address '
+                'with "/token" behind it.',
                 required=False,
                 default="v1",
+                choices={
+                    "v1": "v1, address and credential go to UPS with each subscription",
+                    "v2": "v2, you enter address and credential at UPS once",
+                },
             ),
             Field("account", "Account number", "Six characters; needed for labels.", required=False),
             Field(
                 "label_format",
                 "Label format",
-                "gif; pdf, for which UPS is asked once more; zpl for label printers, which our sheet cannot show",
                 required=False,
                 default="gif",
+                choices={
+                    "gif": "GIF",
+                    "pdf": "PDF, for which UPS is asked once more",
+                    "zpl": "ZPL, for label printers; our return sheet cannot show it",
+                },
             ),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            ENVIRONMENT,
         ),
         assumed=(
             "A return label can be voided for 24 hours. UPS's document names no time; shipping software that sells "

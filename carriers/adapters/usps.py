@@ -26,6 +26,8 @@ from carriers.address import Address, fitted_lines
 from carriers.amounts import to_minor, to_text
 from carriers.auth import ClientCredentials, Tokens
 from carriers.contract import (
+    ENVIRONMENT,
+    NO_OR_YES,
     About,
     Answer,
     Budget,
@@ -242,7 +244,18 @@ ABOUT = About(
             "mid", "Mailer ID (MID)", "Needed for labels, and for pushes: USPS pushes what bears it.", required=False
         ),
         Field("manifest_mid", "Manifest mailer ID", "Needed for labels; often the mailer ID again.", required=False),
-        Field("account_type", "Kind of payment account", "EPS, PERMIT, METER or OMAS", required=False, default="EPS"),
+        Field(
+            "account_type",
+            "Kind of payment account",
+            required=False,
+            default="EPS",
+            choices={
+                "EPS": "Enterprise Payment System",
+                "PERMIT": "Permit",
+                "METER": "Meter",
+                "OMAS": "Official mail (OMAS)",
+            },
+        ),
         Field("account", "Payment account number", "Needed for labels.", required=False),
         Field(
             "box", "Usual box", "Length x width x height in inches; USPS wants one.", required=False, default="12x9x4"
@@ -250,10 +263,12 @@ ABOUT = About(
         Field(
             "qr",
             "Codes for the counter",
-            "yes: with each label also a QR code that a post office prints it from, so that shoppers need no printer.",
+            "With each label also a QR code that a post office prints it from, so that shoppers need no printer.",
             required=False,
+            default="no",
+            choices=NO_OR_YES,
         ),
-        Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+        ENVIRONMENT,
     ),
     assumed=(
         "The codes of scan events: the table of Publication 199 reached us through clients and recorded answers.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from carriers.auth import Bearer, Tokens
-from carriers.contract import About, Answer, Budget, Fault, Fetched, Field, Hook, Parcel, Scan, Trust
+from carriers.contract import ENVIRONMENT, About, Answer, Budget, Fault, Fetched, Field, Hook, Parcel, Scan, Trust
 from carriers.reading import (
     Said,
     as_object,
@@ -72,7 +72,7 @@ class YourCarrier:
                 secret=True,
                 required=False,
             ),
-            Field("environment", "Environment", "live or sandbox", required=False, default="live"),
+            ENVIRONMENT,
         ),
         sources=("https://developer.yourcarrier.example/tracking, read on the day that you did",),
         gaps=("Labels are not built yet.",),

@@ -149,3 +149,4 @@ def test_what_it_says_of_itself_is_complete(carrier: Carrier) -> None:
     assert not isinstance(carrier, Hooked) or about.hook_header_names
     assert not isinstance(carrier, Hooked) or any(field.name == "webhook_secret" for field in about.fields)
     assert all(field.secret for field in about.fields if "secret" in field.name or "key" in field.name)
+    assert all(field.default in field.choices for field in about.fields if field.choices)

@@ -134,7 +134,7 @@ def test_another_fault_is_tried_again(dpd: FakeDpd, http: Http) -> None:
     ("base", "country", "host"),
     [
         ("https://wsshipper.dpd.nl", "NL", "wsshipper.dpd.nl"),
-        ("https://wsshipper.dpd.nl", "be", "wsshipper.dpd.be"),
+        ("https://wsshipper.dpd.nl", "BE", "wsshipper.dpd.be"),
         ("https://shipperadmintest.dpd.nl/PublicApi", "BE", "shipperadmintest.dpd.be"),
         ("https://wsshipper.dpd.nl", "evil.example/", "wsshipper.dpd.nl"),
     ],

@@ -1,7 +1,8 @@
 """Connections to carriers: the list, choosing a carrier, filling in its fields, testing, and what removing one does."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, false, func
 from sqlmodel import col, select
@@ -9,7 +10,7 @@ from sqlmodel import col, select
 from carriers.contract import Carrier, Field, Hooked, Labels, ReadsFiles, Subscribes, Tracks
 from carriers.registry import all_carriers
 from carriers.status import FINAL
-from portal.connections import ENVIRONMENTS, expert_fields_of, fields_of, hook_addresses, leaving
+from portal.connections import expert_fields_of, fields_of, hook_addresses, leaving
 from portal.refusal import Refusal
 from portal.tables import Connection, ConnectionTrial, Shipment
 from portal.tracking.trial import PARTS, WORDS
@@ -24,6 +25,9 @@ from portal.web.edge import Ask
 # Names of form fields: those of the carrier's own fields must not meet ours.
 PREFIX = "f-"
 EVERY_BRAND = "every"
+
+# Longer than any test takes while a worker runs: the page then no longer looks again by itself.
+_TRIAL_TAKES: Final = timedelta(minutes=2)
 
 _STATES = {"ok": ("Works", "ok", "check"), "bad_credentials": ("Credentials refused", "bad", "alert")}
 _MARKS = {"ok": ("Works", "ok", "check"), "bad": ("Does not work", "bad", "alert"), "open": ("Not known", "", "info")}
@@ -45,8 +49,9 @@ _ABILITIES: tuple[tuple[str, str, Callable[[Carrier], bool]], ...] = (
 def connections(ask: Ask) -> dict[str, Any]:
     """Every connection of the agent's brands and those that all share, with its state and its last words."""
     query = select(Connection).where(visible(ask)).order_by(col(Connection.carrier), col(Connection.id))
-    rows = [_line(ask, row) for row in ask.tx.exec(query).all()]
-    return {"rows": rows, "zone": show_for(ask, None).zone_name}
+    found = ask.tx.exec(query).all()
+    known = heard(ask, found)
+    return {"rows": [_line(ask, row, row.id in known) for row in found], "zone": show_for(ask, None).zone_name}
 
 
 def carriers(ask: Ask) -> dict[str, Any]:
@@ -154,7 +159,7 @@ def connection_view(ask: Ask, row: Connection) -> dict[str, Any]:
     carrier = all_carriers()[row.carrier]
     (used,) = usage(ask.tx, ask.now, [col(Connection.id) == row.id])
     return {
-        "row": _line(ask, row),
+        "row": _line(ask, row, row.id in heard(ask, [row])),
         "trial": _trial(ask, row),
         "addresses": hook_addresses(ask.app, row) if isinstance(carrier, Hooked) else [],
         "is_told": isinstance(carrier, Subscribes),
@@ -168,7 +173,7 @@ def leaving_view(ask: Ask, row: Connection) -> dict[str, Any]:
     """What removing it would do."""
     told = leaving(ask.tx, row)
     values = {"handed_on": told.handed_on, "left_alone": told.left_alone, "brands": list(told.brands)}
-    return {"row": _line(ask, row), **values}
+    return {"row": _line(ask, row, row.id in heard(ask, [row])), **values}
 
 
 def chosen_brand(ask: Ask) -> int | None:
@@ -181,7 +186,7 @@ def chosen_brand(ask: Ask) -> int | None:
     return {brand.slug: brand.id for brand in brands_of(ask)}[wanted]
 
 
-def _line(ask: Ask, row: Connection) -> dict[str, Any]:
+def _line(ask: Ask, row: Connection, is_heard: bool) -> dict[str, Any]:
     show = show_for(ask, None)
     brands = {brand.id: brand.name for brand in ask.app.brands.all()}
     paused = row.paused_until is not None and row.paused_until > ask.now
@@ -190,7 +195,7 @@ def _line(ask: Ask, row: Connection) -> dict[str, Any]:
         "carrier": carrier_name(row.carrier),
         "name": row.name,
         "brand": brands.get(row.brand_id, ""),
-        "state": state_of(ask, row, paused),
+        "state": state_of(row, paused, is_heard),
         "is_on": row.state != "disabled",
         "is_refused": row.state == "bad_credentials",
         "text": row.state_text,
@@ -204,14 +209,27 @@ def _line(ask: Ask, row: Connection) -> dict[str, Any]:
     }
 
 
-def state_of(ask: Ask, row: Connection, paused: bool) -> dict[str, str]:
+def heard(ask: Ask, rows: Sequence[Connection]) -> set[int | None]:
+    """The ids of those that were heard of: by poll, by webhook, or in a test."""
+    known = {row.id for row in rows if row.last_poll_at or row.last_push_at}
+    silent = [row.id for row in rows if row.id not in known]
+    query = select(ConnectionTrial).where(col(ConnectionTrial.connection_id).in_(silent))
+    tried = ask.tx.exec(query).all() if silent else []
+    return known | {
+        trial.connection_id
+        for trial in tried
+        if any(found["mark"] == "ok" and found["part"] != "fields" for found in trial.findings)
+    }
+
+
+def state_of(row: Connection, paused: bool, is_heard: bool) -> dict[str, str]:
     """The chip of a connection's state: nothing is said to work of which nothing was ever heard."""
     words, tone, icon = _STATES.get(row.state, ("Switched off", "", "info"))
     if row.state == "ok" and paused:
         words, tone, icon = "Paused by the carrier", "warn", "clock"
     elif row.state == "ok" and row.failures:
         words, tone, icon = "Failing", "warn", "alert"
-    elif row.state == "ok" and not _was_heard(ask, row):
+    elif row.state == "ok" and not is_heard:
         words, tone, icon = "Not used yet", "", "clock"
     return {"words": words, "tone": tone, "icon": icon}
 
@@ -222,17 +240,8 @@ def subscriptions_of(show: Show, used: Usage) -> dict[str, Any]:
     return {"subscriptions": states, "renews": show.moment(used.renews_at)}
 
 
-def _was_heard(ask: Ask, row: Connection) -> bool:
-    """By poll, webhook, or in the last test."""
-    if row.last_poll_at or row.last_push_at:
-        return True
-    tried = ask.tx.exec(select(ConnectionTrial.findings).where(ConnectionTrial.connection_id == row.id)).all()
-    return any(found["mark"] == "ok" and found["part"] != "fields" for findings in tried for found in findings)
-
-
 def _field(ask: Ask, field: Field, value: str, fault: str, row: Connection | None) -> dict[str, Any]:
     set_on = row.secrets_set.get(field.name) if row and field.secret else None
-    has_choice = field.name == "environment"
     return {
         "id": PREFIX + field.name,
         "name": PREFIX + field.name,
@@ -245,13 +254,13 @@ def _field(ask: Ask, field: Field, value: str, fault: str, row: Connection | Non
         "may_forget": bool(set_on) and not field.required,
         "value": "" if field.secret else value or field.default,
         "set_on": show_for(ask, None).day(set_on) if set_on else "",
-        "choices": list(ENVIRONMENTS) if has_choice else [],
+        "choices": dict(field.choices),
         "fault": _fault(fault) if fault else None,
     }
 
 
 def _fault(fault: str) -> Phrase:
-    """Words for a code; the sentences of check_address stand for themselves."""
+    """Words for a code; other words stand for themselves."""
     return Phrase(FAULTS[fault], {}) if fault in FAULTS else Phrase("%(fault)s", {"fault": fault})
 
 
@@ -271,6 +280,7 @@ def _trial(ask: Ask, row: Connection) -> dict[str, Any] | None:
     if last is None:
         return None
     show = show_for(ask, None)
+    is_slow = ask.now - last.created_at > _TRIAL_TAKES
     findings = []
     for finding in (found for found in last.findings if found["part"] in PARTS):
         words, tone, icon = _MARKS[finding["mark"]]
@@ -284,6 +294,8 @@ def _trial(ask: Ask, row: Connection) -> dict[str, Any] | None:
     return {
         "is_over": last.next_at is None,
         "has_failed": last.dead_at is not None,
+        "is_awaited": last.next_at is not None and not is_slow and ask.query.get("wait") != "no",
+        "is_slow": is_slow,
         "asked": show.moment(last.created_at),
         "waits": show.ago(last.created_at),
         "findings": findings,

@@ -4,7 +4,7 @@ from typing import Any
 
 from portal.tables import Connection
 from portal.tracking.usage import Spent, Usage, usage
-from portal.web.console.accounts import state_of, subscriptions_of
+from portal.web.console.accounts import heard, state_of, subscriptions_of
 from portal.web.console.queue import carrier_name, visible
 from portal.web.console.scope import sees_every_brand
 from portal.web.console.show import Phrase, Show, show_for
@@ -25,17 +25,18 @@ def spending(ask: Ask) -> dict[str, Any]:
     show = show_for(ask, None)
     rows = usage(ask.tx, ask.now, [visible(ask)])
     brands = {brand.id: brand.name for brand in ask.app.brands.all()}
-    return {"rows": [_row(ask, show, row, brands) for row in rows], "zone": show.zone_name}
+    known = heard(ask, [row.connection for row in rows])
+    return {"rows": [_row(ask, show, row, brands, known) for row in rows], "zone": show.zone_name}
 
 
-def _row(ask: Ask, show: Show, row: Usage, brands: dict[int | None, str]) -> dict[str, Any]:
+def _row(ask: Ask, show: Show, row: Usage, brands: dict[int | None, str], known: set[int | None]) -> dict[str, Any]:
     account = row.connection
     return {
         "name": account.name,
         "carrier": carrier_name(account.carrier),
         "brand": brands.get(account.brand_id, ""),
         "path": f"/console/connections/{account.public_id}" if _may_change(ask, account) else "",
-        "state": state_of(ask, account, row.paused_until is not None),
+        "state": state_of(account, row.paused_until is not None, account.id in known),
         "text": account.state_text,
         "way": _way(show, row),
         "spent": [_spent(spent) for spent in row.spent],

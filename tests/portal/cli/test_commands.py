@@ -228,6 +228,8 @@ def test_a_connections_secret_comes_from_the_environment_only(sqlite_url: str) -
     base = "base_url=https://northpost.test"
     told = doorstep("connection", "add", "northpost", "--set", base, "--set", "api_key=x", url=sqlite_url)
     assert (told.returncode, b"DOORSTEP_CONNECTION_API_KEY" in told.stderr) == (2, True)
+    other = doorstep("connection", "add", "fedex", "--set", "client_id=1", "--set", "label_format=tiff", url=sqlite_url)
+    assert (other.returncode, b"label_format: must be one of pdf, png, zpl" in other.stderr) == (1, True)
     made = doorstep("connection", "add", "northpost", "--set", base, url=sqlite_url, **secret)
     assert (made.returncode, b"http://acme.test/hooks/northpost/" in made.stdout) == (0, True)
     assert b"np_secret_value" not in made.stdout + made.stderr

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlmodel import col, delete, select, update
 
 from carriers.contract import Hooked, Labels, Tracks
@@ -77,7 +79,7 @@ def test_a_connection_is_made_tested_and_shows_no_secret(
     sam: Desk, app: App, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = connect(sam)
-    page = sam.get(path).text
+    page = sam.get(f"{path}?wait=no").text
     assert SECRET not in page
     assert "Set on Today" in plain(page) or "Set on Tue 24 Nov" in plain(page)
     assert "cid" in page
@@ -96,6 +98,22 @@ def test_a_connection_is_made_tested_and_shows_no_secret(
     assert SECRET not in str(act.facts)
 
 
+def test_the_page_looks_again_by_itself_while_a_test_runs_and_no_longer(sam: Desk, app: App, clock: Clock) -> None:
+    path = connect(sam)
+    refresh = f'<meta http-equiv="refresh" content="4;url={path}">'
+    waiting = sam.get(path).text
+    assert refresh in waiting
+    assert 'name="f-client_id"' not in waiting  # nothing to type in, so nothing typed is lost
+    still = sam.get(f"{path}?wait=no").text
+    assert refresh not in still
+    assert 'name="f-client_id"' in still
+    clock.forward(timedelta(minutes=3))  # no worker takes it up
+    late = sam.get(path).text
+    assert refresh not in late
+    assert 'name="f-client_id"' in late
+    assert "Does the worker run?" in plain(late)
+
+
 def test_nothing_is_said_to_work_that_was_never_heard_of(sam: Desk, app: App, world: World) -> None:
     connect(sam)
     assert plain(sam.get("/console/connections").text).count("Not used yet") == 2
@@ -105,6 +123,30 @@ def test_nothing_is_said_to_work_that_was_never_heard_of(sam: Desk, app: App, wo
         with app.db.transaction() as tx:
             tx.exec(update(ConnectionTrial).values(findings=findings))
         assert plain(sam.get("/console/connections").text).count("Not used yet") == count
+
+
+def test_the_list_asks_as_often_for_five_connections_as_for_one(sam: Desk, app: App) -> None:
+    connect(sam)
+    few = statements_of(sam, app, "/console/connections")
+    for _ in range(4):
+        connect(sam)
+    assert plain(sam.get("/console/connections").text).count("Not used yet") == 6
+    assert statements_of(sam, app, "/console/connections") == few
+
+
+def statements_of(desk: Desk, app: App, path: str) -> int:
+    """How many statements a page runs."""
+    seen: list[str] = []
+
+    def note(*call: Any) -> None:
+        seen.append(call[2])
+
+    event.listen(app.db.engine, "after_cursor_execute", note)
+    try:
+        assert desk.get(path).status_code == 200
+    finally:
+        event.remove(app.db.engine, "after_cursor_execute", note)
+    return len(seen)
 
 
 def test_what_is_missing_or_wrong_is_said_at_its_field_and_the_secret_is_not_echoed(sam: Desk, app: App) -> None:
@@ -129,7 +171,7 @@ def test_what_is_missing_or_wrong_is_said_at_its_field_and_the_secret_is_not_ech
 
 def test_a_secret_left_empty_stays_and_a_new_one_replaces_it(sam: Desk, app: App, world: World, clock: Clock) -> None:
     path = connect(sam, **{"f-webhook_secret": "first hook secret"})
-    page = sam.get(path).text
+    page = sam.get(f"{path}?wait=no").text
     keep = {
         "name": "UPS",
         "f-client_id": "cid2",
@@ -156,7 +198,7 @@ def test_nothing_changed_is_nothing_tested(sam: Desk, app: App, world: World) ->
     with app.db.transaction() as tx:
         for row in tx.exec(select(ConnectionTrial)):
             tx.delete(row)
-    told = sam.follow(sam.press(sam.get(path).text, path, **{**UPS, "f-client_secret": ""}))
+    told = sam.follow(sam.press(sam.get(f"{path}?wait=no").text, path, **{**UPS, "f-client_secret": ""}))
     assert "Nothing of UPS of ours was changed" in told.text
     assert "Not tested yet" in told.text
 
@@ -166,7 +208,7 @@ def test_secrets_that_no_key_opens_are_filled_in_again(sam: Desk, app: App, worl
     row = all_of(app)[-1]
     with app.db.transaction() as tx:
         tx.get_one(Connection, row.id).secrets = Keys(b"x" * 32).seal({}, f"connection:{row.id}:secrets")
-    page = sam.get(path).text
+    page = sam.get(f"{path}?wait=no").text
     refused = sam.press(page, path, **{**UPS, "f-client_secret": "", "f-client_id": "other"})
     assert refused.status_code == 409
     assert "Fill in every secret again" in refused.text
@@ -178,19 +220,19 @@ def test_one_that_was_red_is_tried_again_at_once_when_changed(sam: Desk, app: Ap
     path = connect(sam)
     with app.db.transaction() as tx:
         tx.exec(update(Connection).values(state="bad_credentials", state_text="401", failures=9))
-    assert "401" in sam.get(path).text
-    sam.press(sam.get(path).text, path, **UPS)
+    assert "401" in sam.get(f"{path}?wait=no").text
+    sam.press(sam.get(f"{path}?wait=no").text, path, **UPS)
     row = all_of(app)[-1]
     assert (row.state, row.state_text, row.failures) == ("ok", "", 0)
 
 
 def test_switching_off_and_on(sam: Desk, app: App, world: World) -> None:
     path = connect(sam)
-    page = sam.get(path).text
+    page = sam.get(f"{path}?wait=no").text
     assert "is switched off" in sam.follow(sam.press(page, "/switch")).text
     assert "done already" in sam.follow(sam.press(page, "/switch")).text
     assert all_of(app)[-1].state == "disabled"
-    off = sam.get(path).text
+    off = sam.get(f"{path}?wait=no").text
     sam.press(off, path, **{**UPS, "f-client_id": "other"})
     assert all_of(app)[-1].state == "disabled"  # what is off stays off when it is changed
     assert "is switched on" in sam.follow(sam.press(off, "/switch")).text
@@ -199,7 +241,7 @@ def test_switching_off_and_on(sam: Desk, app: App, world: World) -> None:
 
 def test_a_test_is_asked_for_with_a_number(sam: Desk, app: App, world: World) -> None:
     path = connect(sam)
-    sam.press(sam.get(path).text, "/test", number=" 1Z999 ")
+    sam.press(sam.get(f"{path}?wait=no").text, "/test", number=" 1Z999 ")
     with app.db.reading() as tx:
         assert tx.exec(select(ConnectionTrial.number)).all() == ["1Z999"]
 
@@ -310,3 +352,17 @@ def test_a_carrier_that_never_ends_its_pushes_keeps_no_secret_longer_than_a_day(
     clock.forward(timedelta(hours=25))
     clean(app)
     assert all_of(app)[0].secrets == b""
+
+
+def test_a_field_with_few_right_values_is_a_choice_and_takes_no_other(sam: Desk, app: App) -> None:
+    page = sam.get("/console/carriers/ups").text
+    options = re.findall(r'<option value="(gif|pdf|zpl|v1|v2|live|sandbox)"( selected)?>', page)
+    chosen = [value for value, selected in options if selected]
+    assert [value for value, _ in options] == ["v1", "v2", "gif", "pdf", "zpl", "live", "sandbox"]
+    assert chosen == ["v1", "gif", "live"]
+    answer = sam.press(page, "/console/carriers/ups", **{**UPS, "brand": "every", "f-label_format": "tiff"})
+    assert answer.status_code == 422
+    assert "Label format : must be one of gif, pdf, zpl" in plain(answer.text)
+    path = connect(sam, **{"f-label_format": "pdf", "f-alerts": "v2"})
+    kept = re.findall(r'<option value="(\w+)" selected>', sam.get(f"{path}?wait=no").text)
+    assert kept == ["v2", "pdf", "live"]
