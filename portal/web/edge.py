@@ -12,7 +12,7 @@ import pkgutil
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -374,14 +374,8 @@ class Edge:
         if wants_json(request.scope["path"]):
             response: Response = problem(refusal.code, refusal.status, **refusal.facts)
         else:
-            values = {
-                "code": refusal.code,
-                "facts": refusal.facts,
-                "wait_seconds": refusal.wait_seconds,
-                "console": self._is_console(request),
-            }
-            view = View("pages/refusal.html", values, refusal.status)
-            response = self.respond(view, site)
+            values = {"code": refusal.code, "facts": refusal.facts, "wait_seconds": refusal.wait_seconds}
+            response = self._told(request, site, View("pages/refusal.html", values, refusal.status))
         if refusal.wait_seconds is not None:
             response.headers["Retry-After"] = str(max(1, refusal.wait_seconds))
         return response
@@ -395,8 +389,12 @@ class Edge:
         changed = request.method == "POST"
         if wants_json(request.scope["path"]):
             return problem("internal", 500, incident=incident)
-        values = {"incident": incident, "changed": changed, "console": self._is_console(request)}
-        return self.respond(View("pages/broken.html", values, 500), site)
+        return self._told(request, site, View("pages/broken.html", {"incident": incident, "changed": changed}, 500))
+
+    def _told(self, request: Request, site: Brand | None, view: View) -> Response:
+        """A page instead of the one that was asked for: in the shop's look, or the console's for agents."""
+        console = self._is_console(request)
+        return self.respond(replace(view, values={**view.values, "console": console}), None if console else site)
 
 
 def _nobody(ask: Ask) -> None:

@@ -189,3 +189,15 @@ def test_style_and_script_are_served_with_names_that_may_be_kept(kim: Desk) -> N
 def test_the_console_looks_the_same_on_every_host(client: Client, world: World, host: str) -> None:
     links = re.findall(r'href="(/console/static/[^"]+)"', client.get("/console/sign-in", host=host).text)
     assert links == re.findall(r'href="(/console/static/[^"]+)"', client.get("/console/sign-in").text)
+
+
+def test_a_page_of_the_console_that_is_not_there_wears_the_consoles_look(kim: Desk) -> None:
+    for answer in (kim.get("/console/nowhere"), kim.get("/console/orders/abcdefgh12")):
+        assert answer.status_code == 404
+        assert "/console/static/console-now.css" in answer.text
+        assert "/brand/juniper.css" not in answer.text
+        assert "Juniper" not in answer.text
+        assert "There is no such page" in answer.text
+    css = kim.get("/console/static/console-now.css")
+    assert (css.status_code, css.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert "/brand/juniper.css" in kim.get("/nowhere").text
