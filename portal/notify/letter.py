@@ -18,7 +18,7 @@ from portal.notify.events import Event
 from portal.notify.look import Look, look_of
 from portal.notify.mailbox import one_line
 from portal.tables import Brand
-from portal.web.render import RTL
+from portal.web.render import direction
 
 WIDTH = 72
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -42,7 +42,7 @@ def write_letter(pages: Environment, event: Event, brand: Brand, values: Mapping
     common = {
         **values,
         "look": look,
-        "dir": "rtl" if str(values["lang"]).partition("-")[0] in RTL else "ltr",
+        "dir": direction(values["lang"]),
     }
     subject = one_line(plain.get_template(f"{folder}/subject.txt").render(common), 150)
     text = wrap(plain.get_template(f"{folder}/body.txt").render(common, subject=subject))

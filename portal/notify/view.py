@@ -14,6 +14,7 @@ from portal.notify.matter import Case, Item, Matter, Parcel
 from portal.notify.truth import out_for_delivery_on
 from portal.tables import Brand, Refund
 from portal.web.dates import day, money, span
+from portal.web.render import language_tag
 from portal.web.words import CAUSE, LEDGER, LIKELY, MILESTONES, STATUS, SUB_STATUS, WHY, advice, fill
 
 _MOST_ITEMS = 12
@@ -44,9 +45,9 @@ def view_of(matter: Matter, url: str, now: datetime) -> dict[str, Any]:
         "brand": one_line(matter.brand.name),
         "order_number": one_line(matter.order.number, 40),
         "hello": greeting_name(str(matter.order.ship_to.get("name", ""))),
-        "lang": matter.brand.locale,
+        "lang": language_tag(matter.brand.locale),
         "url": url,
-        "link_until": day((now + timedelta(days=LINK_DAYS)).date(), locale, today),
+        "link_until": day(matter.today(now + timedelta(days=LINK_DAYS)), locale, today),
         "support": _support(matter.brand),
         "items": _names(items),
         "parcel": _parcel(matter, own, today, locale) if own else None,

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from babel.dates import format_date
 from sqlalchemy import Row
 from sqlmodel import Session, select
 
@@ -33,6 +32,8 @@ from portal.returning.approve import step, tell_label
 from portal.returning.rows import items_of, swap_name
 from portal.tables import Brand, Connection, Label, Order, OrderLine, ReturnCase, ReturnItem, Shipment
 from portal.tables.columns import opaque_id
+from portal.web.dates import day
+from portal.web.render import language_tag
 from portal.web.words import REASON
 from returns.machine import State
 from returns.pdf import PdfFailed
@@ -152,9 +153,9 @@ def _sheet(app: App, job: _Job, draw: Draw) -> None:
         return
     with app.db.transaction() as tx:
         link = make_link(tx, job.brand, job.order, app.now())
-    pdf = draw(sheet_of(job.label, job.case, job.brand, job.order, job.items, link))
-    crashpoint("label.after_pdf")
     now = app.now()
+    pdf = draw(sheet_of(job.label, job.case, job.brand, job.order, job.items, link, now.date()))
+    crashpoint("label.after_pdf")
     with app.db.transaction() as tx:
         if _lock(tx, job).state != "bought":
             return
@@ -214,7 +215,13 @@ def label_order(case: ReturnCase, brand: Brand, order: Order, items: list[tuple[
 
 
 def sheet_of(
-    label: Any, case: ReturnCase, brand: Brand, order: Order, items: list[tuple[ReturnItem, OrderLine]], link: str
+    label: Any,
+    case: ReturnCase,
+    brand: Brand,
+    order: Order,
+    items: list[tuple[ReturnItem, OrderLine]],
+    link: str,
+    today: date,
 ) -> Sheet:
     """The printed sheet: the carrier's label or our own, packing slip and steps."""
     carrier = all_carriers()[label.carrier].about.name
@@ -233,9 +240,9 @@ def sheet_of(
         return_address=home,
         items=tuple(PackedItem(_title(line), item.quantity, _why(case, item, line)) for item, line in items),
         follow_url=link,
-        deadline=format_date(case.deadline, "EEE d MMM", locale=brand.locale) if case.deadline else "",
+        deadline=day(case.deadline, brand.locale, today).rstrip(".") if case.deadline else "",
         contact=str(brand.support.get("email") or ""),
-        lang=brand.locale,
+        lang=language_tag(brand.locale),
     )
 
 

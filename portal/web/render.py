@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 RTL = frozenset({"ar", "fa", "he", "ur"})
 
 
+def language_tag(locale: str) -> str:
+    """A brand's locale as HTML spells it: "en-GB" for "en_GB"."""
+    return locale.replace("_", "-")
+
+
+def direction(lang: str) -> str:
+    """ "rtl" or "ltr", by the language."""
+    return "rtl" if lang.partition("-")[0] in RTL else "ltr"
+
+
 class Renderer:
     """Templates below `folder`. Templates get prepared values: no queries, no arithmetic, no clock."""
 
@@ -34,11 +44,11 @@ class Renderer:
 
     def page(self, template: str, values: Mapping[str, Any], *, site: Brand | None, ask: Ask | None) -> str:
         """An HTML page: the page's values, and what every page has (brand, language, form token)."""
-        locale = site.locale.replace("_", "-") if site else "en"  # HTML spells it with a hyphen
+        lang = language_tag(site.locale) if site else "en"
         common = {
             "brand": site,
-            "lang": locale,
-            "dir": "rtl" if locale.partition("-")[0] in RTL else "ltr",
+            "lang": lang,
+            "dir": direction(lang),
             "csrf": ask.csrf if ask else "",
             "path": ask.url_path if ask else "",
         }

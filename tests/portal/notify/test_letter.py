@@ -199,6 +199,14 @@ def test_a_shopper_is_greeted_by_name_and_a_link_in_a_name_is_not_repeated(app: 
     assert "evil" not in written(app, world, Event.SHIPPED, night=True).html
 
 
+@pytest.mark.parametrize(("locale", "seen"), [("en_GB", 'lang="en-GB" dir="ltr"'), ("ar_EG", 'lang="ar-EG" dir="rtl"')])
+def test_the_language_is_spelt_as_mail_programs_read_it(app: App, world: World, locale: str, seen: str) -> None:
+    change(app, world.juniper, locale=locale)
+    html = written(app, world, Event.SHIPPED).html
+    assert f"<html {seen}" in html
+    assert "_" not in html.partition('role="article"')[2].partition(">")[0]
+
+
 def test_goods_that_follow_later_are_named(app: App, world: World) -> None:
     with app.db.transaction() as tx:
         line = OrderLine(

@@ -20,7 +20,7 @@ from portal.app import App
 from portal.audit import SHOPPER
 from portal.returning import approve, follow, overdue
 from portal.returning.label import work_due
-from portal.tables import Connection, Label, OrderLine, Outbox, ReturnCase, Shipment
+from portal.tables import Brand, Connection, Label, OrderLine, Outbox, ReturnCase, Shipment
 from returns.pdf import PdfFailed, Press
 from returns.slip import Sheet
 from tests.conftest import Clock
@@ -97,6 +97,23 @@ def test_the_slip_names_what_goes_out_instead_as_people_call_it(
     work_due(app, line, note)
     (item,) = drawn[0].items
     assert item.note.endswith("Exchange for Sand")
+
+
+@pytest.mark.parametrize(("locale", "hand_in_by"), [("en-US", "Tue, Dec 8"), ("de_AT", "Di., 8. Dez")])
+def test_the_sheet_has_its_dates_in_the_brands_language_however_that_is_spelt(
+    app: App, delivered: World, line: Callable[[Connection], Http], locale: str, hand_in_by: str
+) -> None:
+    drawn: list[Sheet] = []
+
+    def note(sheet: Sheet) -> bytes:
+        drawn.append(sheet)
+        return b"%PDF"
+
+    with app.db.transaction() as tx:
+        tx.get_one(Brand, delivered.juniper.id).locale = locale
+    begin(app, delivered, ask(delivered, (0, 1, "too_small")))
+    work_due(app, line, note)
+    assert (drawn[0].deadline, drawn[0].lang) == (hand_in_by, locale.replace("_", "-"))
 
 
 def test_nothing_is_due_once_it_is_ready(app: App, delivered: World, line: Callable[[Connection], Http]) -> None:
