@@ -56,7 +56,8 @@ class Listening:
 @dataclass(frozen=True, slots=True)
 class Delay:
     """`cause` is one word of the carrier's exception, None where it gave none. `missed` is the date that was or will be
-    missed, None while none is. `at` is when the clock alone may change this."""
+    missed, None while none is; with "at_risk" it has passed and nobody has told us whether the parcel came. `at` is
+    when the clock alone may change this."""
 
     state: State = "none"
     cause: str | None = None
@@ -70,7 +71,8 @@ def delay_of(
 ) -> Delay:
     """Stalled before late before at risk. A parcel that is final or on its way back is none of these. Raises nothing.
 
-    Without a promise the carrier's own estimate is the yardstick, once it has passed.
+    Without a promise the carrier's own estimate is the yardstick, once it has passed. Late is what the carrier has not
+    delivered, as far as it tells us: while we do not hear it, a day that has passed is a risk and no more.
     """
     if fold.is_final or fold.status is Status.RETURNING:
         return Delay()
@@ -81,9 +83,9 @@ def delay_of(
     state: State = "none"
     if is_stalled:
         state, since = "stalled", quiet_from
-    elif missed:
+    elif missed and (hears(listening, now) or window.why == "carrier"):
         state = "late"
-    elif is_at_risk(fold, window, promise, zone, now):
+    elif missed or is_at_risk(fold, window, promise, zone, now):
         state, since = "at_risk", None
     return Delay(
         state,

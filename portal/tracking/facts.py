@@ -31,6 +31,8 @@ _PAST_ROAD: Final = frozenset(
     {Status.OUT_FOR_DELIVERY, Status.ATTEMPT_FAILED, Status.AVAILABLE_FOR_PICKUP, Status.DELIVERED}
     | {Status.RETURNING, Status.RETURNED}
 )
+# With any other status the carrier has taken the delivery back, and the real one is still to come.
+_AFTER_DELIVERY: Final = frozenset({Status.DELIVERED, Status.RETURNING, Status.RETURNED})
 
 
 def facts_of(fold: Fold, window: Window, delay: Delay, now: datetime) -> list[Fact]:
@@ -46,12 +48,12 @@ def facts_of(fold: Fold, window: Window, delay: Delay, now: datetime) -> list[Fa
     for day, kept in {kept.local_date: kept for kept in reversed(rounds)}.items():
         is_over = fold.status is not Status.OUT_FOR_DELIVERY or day != fold.out_on
         found.append(Fact(Event.OUT_FOR_DELIVERY, f"{day or 'undated'}", _moment(kept), _dated("on", day), is_over))
-    if delay.missed:
+    if delay.missed and delay.state != "at_risk":
         facts = {"cause": delay.cause} | _dated("missed", delay.missed)
         facts |= _dated("from", window.start) | _dated("to", window.end)
         found.append(Fact(Event.DELAYED, delay.missed.isoformat(), delay.since or now, facts))
     delivered = [kept for kept in fold.events if kept.scan.status is Status.DELIVERED]
-    if delivered and fold.status is not Status.EXCEPTION:
+    if delivered and fold.status in _AFTER_DELIVERY:
         is_over = RANK[fold.status] > RANK[Status.DELIVERED]
         told = next((kept for kept in delivered if kept.scan.at == fold.delivered_at), delivered[0])
         found.append(

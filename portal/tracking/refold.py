@@ -19,7 +19,7 @@ from portal.tracking.delay import Delay, Listening, delay_of, is_forgotten
 from portal.tracking.facts import facts_of
 from portal.tracking.pace import PUSHES_ALIVE, near_from, next_poll
 from portal.tracking.story import Ground, story_of
-from portal.tracking.timeline import PHYSICAL, Fold, Kept, fold, zone_of
+from portal.tracking.timeline import PHYSICAL, Fold, Kept, fold, happened, zone_of
 from portal.tracking.window import Promise, Window, heard_from_json, window_for
 
 BREAKER: Final = 5  # failures in a row after which a connection counts as down
@@ -54,7 +54,8 @@ def view_of(tx: Session, shipment: Shipment, scans: Sequence[Kept], now: datetim
     promise = Promise(shipment.promised_from, shipment.promised_to)
     heard = heard_from_json(shipment.estimate, zone)
     listening = _listening(tx, shipment)
-    folded = fold(scans, zone)
+    since = order.placed_at if shipment.direction == "outbound" else shipment.created_at
+    folded = fold(happened(scans, since, zone, now), zone)
     if not folded.events and (is_unknown or shipment.sub_status == "pending.not_found"):
         folded = replace(folded, sub_status="pending.not_found")
     if is_forgotten(folded, listening, now):
@@ -104,8 +105,13 @@ def is_trackable(tx: Session, shipment: Shipment) -> bool:
 
 def _listening(tx: Session, shipment: Shipment) -> Listening:
     connection = tx.get(Connection, shipment.connection_id) if shipment.connection_id else None
-    is_healthy = connection is not None and connection.state == "ok" and connection.failures < BREAKER
-    return Listening(is_healthy, shipment.heard_at, shipment.created_at)
+    if connection is None:
+        return Listening(False, shipment.heard_at, shipment.created_at)
+    is_healthy = connection.state == "ok" and connection.failures < BREAKER
+    heard = [shipment.heard_at]
+    if shipment.heard_at and not is_trackable(tx, shipment):
+        heard.append(connection.last_push_at)  # who cannot be asked is heard as long as it tells of any parcel
+    return Listening(is_healthy, max(filter(None, heard), default=None), shipment.created_at)
 
 
 def _write(shipment: Shipment, view: View) -> None:

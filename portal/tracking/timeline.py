@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -49,9 +49,18 @@ CORRECTIONS: Final[dict[Status, frozenset[str]]] = {
 BY_HAND: Final = "manual"
 _UNSEEN: Final = frozenset({Status.PENDING, Status.INFO_RECEIVED})
 
+# A number is used again after months, for somebody else's parcel. What was scanned so long before the order, or after so
+# long a silence behind the end of the journey, is that parcel's.
+BEFORE_THE_ORDER: Final = timedelta(days=30)
+AFTER_THE_END: Final = timedelta(days=60)
+_ENDED: Final = frozenset({Status.DELIVERED, Status.RETURNED, Status.CANCELLED})
+# A wall clock can be this far from UTC, and carriers send wall clocks as UTC.
+_FARTHEST_ZONE: Final = timedelta(hours=14)
+
 _MIDNIGHT: Final = time(0)
 _END_OF_DAY: Final = time(23, 59, 59)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FAR_AHEAD: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +137,41 @@ def fold(scans: Iterable[Kept], zone: str) -> Fold:
         last_scan_at=max((event.scan.at for event in events if event.scan.at), default=None),
         events=tuple(events),
     )
+
+
+def happened(scans: Iterable[Kept], since: datetime, zone: str, now: datetime) -> list[Kept]:
+    """Those scans under a number that are of this parcel, ordered at `since`, and have happened by now.
+
+    Carriers give a number to another parcel after months, and date scans in the future by mistake or as a plan. What
+    people here add is always of this parcel. Depends on the set, the order and the clock alone. Raises nothing.
+    """
+    place = zone_of(zone)
+    found: list[Kept] = []
+    latest: datetime | None = None
+    has_ended = is_of_the_next = False
+    for kept in in_order(scans, zone):
+        span = _between(kept.scan)
+        if span and kept.carrier != BY_HAND:
+            if span[1] < since - BEFORE_THE_ORDER or span[0] > now:
+                continue
+            at = _order(kept, place)[0]
+            is_of_the_next |= has_ended and latest is not None and at - latest > AFTER_THE_END
+            if is_of_the_next:
+                continue
+            latest = at
+        has_ended |= kept.scan.status in _ENDED
+        found.append(kept)
+    return found
+
+
+def _between(scan: Scan) -> tuple[datetime, datetime] | None:
+    """The earliest and the latest instant that the time of a scan can mean; None where it has none."""
+    local = local_time(scan)
+    told = scan.at or (local.replace(tzinfo=UTC) if local else None)
+    if told is None:
+        return None
+    about = min(max(told, _LONG_AGO), _FAR_AHEAD)
+    return about - _FARTHEST_ZONE, about + _FARTHEST_ZONE + timedelta(days=scan.date_only)
 
 
 def in_order(scans: Iterable[Kept], zone: str) -> list[Kept]:

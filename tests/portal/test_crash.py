@@ -108,7 +108,7 @@ def _real_time(clock: Clock) -> None:
 @pytest.fixture
 def carrier() -> Iterator[FakeServer]:
     def track(received: Received) -> Answered:
-        parcels = [answer(n, [event("COL", datetime(2026, 1, 1, tzinfo=UTC))]) for n in received.json()["numbers"]]
+        parcels = [answer(n, [event("COL", datetime(2026, 11, 22, tzinfo=UTC))]) for n in received.json()["numbers"]]
         return Answered({"parcels": [p["parcels"][0] for p in parcels], "unknown": []})
 
     with FakeServer({"POST /v1/track": track}) as server:

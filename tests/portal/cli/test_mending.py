@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,7 @@ def test_nothing_starts_on_an_empty_database(command: tuple[str, ...], tmp_path:
 def test_replay_shows_then_asks_then_does_and_then_has_nothing_to_do(
     app: App, world: World, clock: Clock, settings_url: str
 ) -> None:
+    clock.forward(-timedelta(days=20))
     delivered(app, world, clock)
     doorstep("replay", "--yes", url=settings_url)  # the command goes by the real clock, the world by its own
     with app.db.transaction() as tx:

@@ -84,6 +84,15 @@ def test_late_begins_when_the_promised_day_is_over() -> None:
     assert (after.state, after.missed, after.since) == ("late", PROMISE.end, until)
 
 
+def test_a_day_that_passed_unheard_is_a_risk_and_no_news() -> None:
+    for ears in ({"is_healthy": False}, {"heard_at": None}, {"heard_at": at(24)}):
+        delay = delayed(moving(scan(Status.IN_TRANSIT, 90)), at(26), **ears)
+        assert (delay.state, delay.missed, delay.since) == ("at_risk", date(2026, 11, 25), None)
+        assert Event.DELAYED not in {fact.event for fact in facts_of(moving(), Window(), delay, at(26))}
+    heard = Heard(date(2026, 11, 27), date(2026, 11, 27), "SDD", at(26, 6))
+    assert delayed(moving(), at(26), heard=heard, is_healthy=False).state == "late"
+
+
 def test_the_carriers_own_later_date_makes_it_late_before_the_day() -> None:
     heard = Heard(date(2026, 11, 27), date(2026, 11, 28), "SDD", at(21))
     found = delayed(moving(), at(21, 13), heard=heard)
@@ -187,6 +196,13 @@ def test_each_fact_once_and_the_overtaken_ones_marked() -> None:
         (Event.DELIVERED, "delivered"): False,
     }
     assert facts(door, scan(Status.RETURNING, 50))[Event.DELIVERED, "delivered"] is True
+
+
+def test_a_delivery_that_was_taken_back_is_not_told() -> None:
+    wrong_door = [scan(Status.DELIVERED, 46), scan(Status.EXCEPTION, 47, sub="exception.misrouted")]
+    van = scan(Status.OUT_FOR_DELIVERY, 48)
+    assert Event.DELIVERED not in {event for event, _ in facts(*wrong_door, van)}
+    assert facts(*wrong_door, van, scan(Status.DELIVERED, 50))[Event.DELIVERED, "delivered"] is False
 
 
 def test_one_missed_date_is_one_fact_however_often_it_is_computed() -> None:

@@ -19,6 +19,7 @@ from portal.app import App
 from portal.claim import MAX_TRIES, claim
 from portal.connections import create_connection
 from portal.db import insert_once
+from portal.jobs.delays import look_again
 from portal.tables import Connection, Inbox, Order, Outbox, ReturnCase, Scan, Shipment, UnmappedCode
 from portal.tracking.ingest import NOBODY, ingest
 from tests.carriers.fakes.dpd import answer as parcel_answer
@@ -109,6 +110,71 @@ def test_news_of_last_week_is_told_on_the_page_and_not_by_mail(app: App, world: 
     told = messages(app)
     assert told.pop("shipment.delivered:delivered") == "stale"
     assert set(told.values()) <= {"overtaken"}
+
+
+def test_a_number_used_again_is_two_parcels(app: App, world: World, clock: Clock) -> None:
+    earlier, now = journey(clock.now - timedelta(days=200)), clock.now
+    keep(app, world.connection, body([*earlier, event("COL", now - timedelta(hours=3))]))
+    drain(app)
+    row = shipment(app)
+    assert (row.status, row.story["count"], row.delivered_on) == ("picked_up", 1, None)
+    assert messages(app) == {"shipment.shipped:shipped": ""}
+    keep(app, world.connection, body([event("DLP", now)]))
+    drain(app)
+    clock.forward(timedelta(days=200))
+    keep(app, world.connection, body(journey(now + timedelta(days=190))))
+    drain(app)
+    row = shipment(app)
+    assert (row.status, row.story["count"], row.delivered_on) == ("delivered", 2, date(2026, 11, 24))
+
+
+def test_what_is_dated_in_the_future_has_not_happened_yet(app: App, world: World, clock: Clock) -> None:
+    planned = [event("VAN", clock.now + timedelta(hours=20)), event("DLP", clock.now + timedelta(hours=26))]
+    mistyped = event("HIN", clock.now + timedelta(days=365))
+    keep(app, world.connection, body([event("COL", clock.now - timedelta(hours=3)), *planned, mistyped]))
+    drain(app)
+    assert shipment(app).status == "picked_up"
+    assert set(messages(app)) == {"shipment.shipped:shipped"}
+    clock.forward(timedelta(days=1))
+    look_again(app)
+    assert shipment(app).status == "delivered"
+    clock.forward(timedelta(days=60))
+    keep(app, world.connection, body([event("DEP", clock.now - timedelta(hours=1))], "NP447109261GB"), via="poll")
+    drain(app)
+    assert shipment(app).status == "delivered"
+
+
+def test_nobody_is_told_of_a_delay_by_a_carrier_that_is_not_heard(app: App, world: World, clock: Clock) -> None:
+    with app.db.transaction() as tx:
+        nobody = {"connection_id": None, "carrier": "Grandma's van", "delay_at": clock.now}
+        tx.exec(update(Shipment).where(col(Shipment.number_key) != NUMBER).values(**nobody))
+    keep(app, world.connection, body([event("COL", clock.now)]))
+    drain(app)
+    clock.forward(timedelta(hours=37))
+    look_again(app)
+    assert "shipment.delayed:2026-11-25" not in messages(app)
+    assert {shipment(app, number).delay for number in (NUMBER, "NP447109261GB")} == {"at_risk"}
+    keep(app, world.connection, body([event("COL", clock.now - timedelta(hours=37))]), via="poll")
+    drain(app)
+    assert shipment(app).delay == "late"
+    assert messages(app)["shipment.delayed:2026-11-25"] == ""
+
+
+def test_a_carrier_that_only_tells_is_heard_as_long_as_it_tells_of_any_parcel(
+    app: App, world: World, clock: Clock
+) -> None:
+    with app.db.transaction() as tx:
+        of_files = Connection(carrier="edi214", name="Files", created_at=clock.now)
+        tx.add(of_files)
+        tx.flush()
+        tx.exec(update(Shipment).values(connection_id=of_files.id, carrier="edi214", heard_at=clock.now))
+    clock.forward(timedelta(hours=37))
+    for told, state in ((None, "at_risk"), (clock.now, "late")):
+        with app.db.transaction() as tx:
+            tx.exec(update(Connection).where(col(Connection.id) == of_files.id).values(last_push_at=told))
+            tx.exec(update(Shipment).values(delay_at=clock.now))
+        look_again(app)
+        assert shipment(app).delay == state
 
 
 def test_imported_history_mails_nobody(app: App, world: World, clock: Clock) -> None:

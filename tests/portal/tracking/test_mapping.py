@@ -280,6 +280,7 @@ def test_the_words_on_offer_are_those_that_carriers_can_say() -> None:
 
 
 def test_the_command_shows_asks_and_applies(app: App, world: World, clock: Clock) -> None:
+    clock.forward(-timedelta(days=30))  # the command goes by the true time, before which all this must have happened
     arrive(app, world, clock)
     url = app.settings.database_url
     listed = json.loads(doorstep("carriers", "codes", "--json", url=url).stdout)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from carriers.contract import Place, Scan, ZoneFrom
 from carriers.status import RANK, SUB_STATUSES, Status
-from portal.tracking.timeline import BY_HAND, PHYSICAL, Fold, Kept, fold, in_order
+from portal.tracking.timeline import BY_HAND, PHYSICAL, Fold, Kept, fold, happened, in_order
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ZONE = "Europe/London"
@@ -204,3 +204,56 @@ def test_a_person_may_set_a_parcel_back_at_a_time_of_their_choice() -> None:
     assert early.status is Status.DELIVERED
     echo = fold([by_hand(Status.DELIVERED, 5), scan(Status.IN_TRANSIT, 6)], "UTC")
     assert echo.status is Status.DELIVERED
+
+
+ORDERED = NOON - timedelta(days=4)
+
+
+def days(*found: Kept) -> list[float]:
+    return [(kept.scan.at - NOON) / timedelta(days=1) for kept in found if kept.scan.at]
+
+
+def on(day: float, status: Status = Status.IN_TRANSIT) -> Kept:
+    return scan(status, day * 24)
+
+
+def test_what_was_scanned_long_before_the_order_is_another_parcels() -> None:
+    earlier = [on(-200, Status.PICKED_UP), on(-198, Status.DELIVERED)]
+    own = [on(-20, Status.INFO_RECEIVED), on(-1)]  # a label printed ahead of the sale is none of them
+    assert days(*happened([*own, *earlier], ORDERED, ZONE, NOON)) == [-20, -1]
+    day = local_scan(Status.DELIVERED, "2026-05-06", date_only=True)
+    assert happened([day], ORDERED, ZONE, NOON) == []
+
+
+def test_what_is_scanned_long_after_the_end_is_another_parcels() -> None:
+    own = [on(0), on(2, Status.DELIVERED), on(3, Status.RETURNED), on(50)]
+    following = [on(111, Status.INFO_RECEIVED), on(112), on(113, Status.DELIVERED)]
+    later = NOON + timedelta(days=120)
+    assert days(*happened([*following, *own], ORDERED, ZONE, later)) == [0, 2, 3, 50]
+    at_sea = [on(0), on(90), on(91, Status.DELIVERED)]
+    assert days(*happened(at_sea, ORDERED, ZONE, later)) == [0, 90, 91]
+
+
+def test_a_scan_counts_once_its_time_can_have_come() -> None:
+    planned, in_utc, mistyped = on(2, Status.DELIVERED), scan(Status.OUT_FOR_DELIVERY, 13), on(365)
+    scans = [on(-1), planned, in_utc, mistyped]
+    assert days(*happened(scans, ORDERED, ZONE, NOON)) == days(on(-1), in_utc)  # a wall clock of Samoa, sent as UTC
+    assert days(*happened(scans, ORDERED, ZONE, NOON + timedelta(days=2))) == days(on(-1), in_utc, planned)
+    tomorrow = local_scan(Status.DELIVERED, "2026-11-22", date_only=True)
+    assert happened([tomorrow], ORDERED, ZONE, NOON) == []
+    assert happened([tomorrow], ORDERED, ZONE, NOON + timedelta(days=1)) == [tomorrow]
+
+
+def test_what_people_add_and_what_has_no_time_is_always_of_this_parcel() -> None:
+    by_hand = [replace(on(day), carrier=BY_HAND) for day in (-90, 200)]
+    untimed = local_scan(Status.DELIVERED, "")
+    assert len(happened([*by_hand, untimed, on(0)], ORDERED, ZONE, NOON)) == 4
+
+
+@given(st.lists(any_scan, max_size=8), st.randoms())
+def test_what_has_happened_depends_on_the_set_alone(scans: list[Kept], chance: object) -> None:
+    known = list({kept.key: kept for kept in scans}.values())
+    shuffled = [*known, *known]
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    now = NOON + timedelta(days=3)
+    assert happened(shuffled, ORDERED, ZONE, now) == happened(known, ORDERED, ZONE, now)
