@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
@@ -54,8 +54,7 @@ def view_of(tx: Session, shipment: Shipment, scans: Sequence[Kept], now: datetim
     promise = Promise(shipment.promised_from, shipment.promised_to)
     heard = heard_from_json(shipment.estimate, zone)
     listening = _listening(tx, shipment)
-    since = order.placed_at if shipment.direction == "outbound" else shipment.created_at
-    folded = fold(happened(scans, since, zone, now), zone)
+    folded = fold(that_count(scans, shipment, order, zone, now), zone)
     if not folded.events and (is_unknown or shipment.sub_status == "pending.not_found"):
         folded = replace(folded, sub_status="pending.not_found")
     if is_forgotten(folded, listening, now):
@@ -64,6 +63,12 @@ def view_of(tx: Session, shipment: Shipment, scans: Sequence[Kept], now: datetim
     delay = delay_of(folded, window, promise, heard, listening, zone, now)
     ground = Ground(_local_day(order.placed_at, brand.zone), shipment.shipped_on, promise)
     return View(folded, window, delay, story_of(folded, window, delay, ground))
+
+
+def that_count(scans: Iterable[Kept], shipment: Shipment, order: Order, zone: str, now: datetime) -> list[Kept]:
+    """The scans that are this parcel's own and have happened; the others are kept and change nothing."""
+    since = order.placed_at if shipment.direction == "outbound" else shipment.created_at
+    return happened(scans, since, zone, now)
 
 
 def refold(

@@ -1,15 +1,17 @@
 """One timeline of everything about an order: scans, messages, notes, what people did and what ran by itself."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlmodel import col, select
 
 from carriers.registry import all_carriers
 from portal.tables import Agent, Audit, Note, Order, Outbox, ReturnCase, Scan, Shipment
+from portal.tracking.refold import that_count
+from portal.tracking.scans import from_row
 from portal.tracking.timeline import BY_HAND
 from portal.web.console.byhand import status_words
 from portal.web.console.queue import carrier_name
@@ -21,6 +23,8 @@ from portal.web.edge import Ask
 
 # Newest first; an order with more than these has a link to the rest.
 SHOWN = 80
+# News that took longer than this to reach us is marked with when it did.
+LATE_NEWS = timedelta(hours=24)
 FILTERS = (("", "All"), ("carrier", "Carrier"), ("messages", "Messages"), ("changes", "Changes"), ("notes", "Notes"))
 
 
@@ -67,7 +71,8 @@ def _entries(ask: Ask, show: Show, order: Order) -> list[Entry]:
     messages = ask.tx.exec(select(Outbox).where(Outbox.order_id == order.id)).all()
     notes = select(Note, Agent.name).join(Agent, col(Agent.id) == col(Note.agent_id)).where(Note.order_id == order.id)
     acts = ask.tx.exec(select(Audit).where(Audit.order_id == order.id)).all()
-    entries = [_scan(ask, show, scan, parcels[scan.shipment_id]) for scan in scans]
+    counted = _counted(show, order, parcels.values(), scans)
+    entries = [_scan(ask, show, scan, parcels[scan.shipment_id], is_counted=scan.id in counted) for scan in scans]
     news = Counter(_news(row) for row in messages)
     entries += [_message(ask, show, row, news[_news(row)]) for row in messages]
     entries += [_note(show, note, name) for note, name in ask.tx.exec(notes).all()]
@@ -75,7 +80,18 @@ def _entries(ask: Ask, show: Show, order: Order) -> list[Entry]:
     return [*entries, _placed(show, order)]
 
 
-def _scan(ask: Ask, show: Show, scan: Scan, parcel: Shipment) -> Entry:
+def _counted(show: Show, order: Order, parcels: Iterable[Shipment], scans: Iterable[Scan]) -> set[int | None]:
+    """The ids of those scans of which the stories of their parcels are made."""
+    found: set[int | None] = set()
+    for parcel in parcels:
+        ids = {scan.key: scan.id for scan in scans if scan.shipment_id == parcel.id}
+        kept = [from_row(scan) for scan in scans if scan.shipment_id == parcel.id]
+        own = that_count(kept, parcel, order, parcel.to_zone or show.zone_name, show.now)
+        found |= {ids[one.key] for one in own}
+    return found
+
+
+def _scan(ask: Ask, show: Show, scan: Scan, parcel: Shipment, *, is_counted: bool) -> Entry:
     words, _, icon = STATUSES.get(scan.status or "", ("", "", "truck"))
     place = ", ".join(part for part in (scan.city, scan.region, scan.country) if part)
     by_hand = scan.carrier == BY_HAND
@@ -93,6 +109,7 @@ def _scan(ask: Ask, show: Show, scan: Scan, parcel: Shipment) -> Entry:
         "tag": parcel.number,
         "when": _scan_moment(show, scan),
         "local": _own_clock(show, scan),
+        "remark": _remark(show, scan, is_counted=is_counted),
         "undo": row_ref(ask, "scan", scan.id) if by_hand else "",
         "unknown": {"carrier": scan.carrier, "code": scan.code} if _may_be_mapped(ask, scan) else None,
     }
@@ -129,6 +146,16 @@ def _own_clock(show: Show, scan: Scan) -> Phrase | None:
         return Phrase("local time, zone unknown", {})
     there = scan.local.partition("T")[2][:5]
     return Phrase("%(time)s there", {"time": there}) if there != show.moment(scan.at).clock else None  # type: ignore[union-attr]
+
+
+def _remark(show: Show, scan: Scan, *, is_counted: bool) -> Phrase | None:
+    """Why a scan changes nothing, or that we learnt of it late."""
+    if not is_counted:
+        return Phrase("not counted: dated before this order, long after its end, or ahead of now", {})
+    learnt = show.moment(scan.received_at)
+    if learnt is None or scan.at is None or scan.received_at - scan.at <= LATE_NEWS:
+        return None
+    return Phrase("known to us since %(day)s, %(time)s", {"day": learnt.day, "time": learnt.clock})
 
 
 def message_state(row: Outbox) -> str:
@@ -215,6 +242,7 @@ def _filled(view: dict[str, Any]) -> dict[str, Any]:
         "place": "",
         "tag": "",
         "local": None,
+        "remark": None,
         "message": None,
         "note": "",
         "undo": "",

@@ -102,6 +102,20 @@ def test_a_time_without_a_zone_and_a_code_never_seen_are_shown_as_such(
     assert "/console/codes/map" not in page  # a meaning holds for every brand, and Kim has one
 
 
+def test_news_that_came_late_and_scans_of_another_parcel_are_marked_as_such(
+    kim: Desk, app: App, order_path: str, world: World
+) -> None:
+    add_scan(app, world, "fresh", text="At the hub")
+    assert "known to us since" not in kim.get(order_path).text
+    add_scan(app, world, "late", text="Collected", at=app.now() - timedelta(days=3))
+    page = kim.get(order_path).text
+    assert page.count("known to us since") == 1
+    assert "not counted" not in page
+    add_scan(app, world, "reused", text="Delivered", status="delivered", at=app.now() - timedelta(days=300))
+    add_scan(app, world, "ahead", text="Delivered", status="delivered", at=app.now() + timedelta(days=300))
+    assert kim.get(order_path).text.count("not counted") == 2
+
+
 def test_who_may_give_a_code_a_meaning_is_led_there(sam: Desk, app: App, order_path: str, world: World) -> None:
     add_scan(app, world, "a", carrier="northpost", status=None, code="Z/9", text="")
     add_scan(app, world, "b")
