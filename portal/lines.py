@@ -8,7 +8,6 @@ page (docs/performance.md), and here nobody needs what they do besides: no trans
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -92,6 +91,10 @@ class _Line:
         self._as_text = PyFormat.TEXT  # the server knows each parameter's type from the statement, as text fits any
         self._names: dict[str, bytes] = {}
         self._loop = asyncio.get_running_loop()
+        # Listened to all the time: starting and stopping for each answer costs as much as the answer.
+        self._socket = self._pg.socket
+        self._heard: asyncio.Future[None] | None = None
+        self._loop.add_reader(self._socket, self._hear)
 
     @classmethod
     async def open(cls, db: Database) -> _Line:
@@ -105,6 +108,7 @@ class _Line:
 
     def close(self) -> None:
         """Hangs up, whatever is under way."""
+        self._loop.remove_reader(self._socket)
         self._pg.finish()
 
     async def ask(self, sql: str, given: list[Any]) -> list[Any]:
@@ -123,11 +127,12 @@ class _Line:
 
     async def _answer(self) -> Any:
         while self._pg.flush():
-            await self._until(self._loop.add_writer, self._loop.remove_writer, lambda: True)
+            await self._writable()
         answer = None
         while True:  # to the end of what the server says: only then may the next question be sent
             if self._pg.is_busy():
-                await self._until(self._loop.add_reader, self._loop.remove_reader, self._has_heard)
+                self._heard = self._loop.create_future()
+                await self._heard
             result = self._pg.get_result()
             if result is None:
                 break
@@ -138,26 +143,22 @@ class _Line:
             raise self._errors.error_from_result(answer)
         return answer
 
-    def _has_heard(self) -> bool:
-        self._pg.consume_input()
-        return not self._pg.is_busy()
-
-    async def _until(
-        self, listen: Callable[..., Any], unlisten: Callable[[int], Any], is_there: Callable[[], bool]
-    ) -> None:
-        """Waits for the socket until `is_there`; what that raises is raised here."""
-        future: asyncio.Future[None] = self._loop.create_future()
-
-        def notice() -> None:
-            try:
-                if not future.done() and is_there():
-                    future.set_result(None)
-            except Exception as error:
-                future.set_exception(error)
-
-        socket = self._pg.socket
-        listen(socket, notice)
+    def _hear(self) -> None:
+        """Takes in what the server sent, be it that it hangs up."""
+        heard = self._heard
         try:
-            await future
+            self._pg.consume_input()
+            if heard and not heard.done() and not self._pg.is_busy():
+                heard.set_result(None)
+        except Exception as error:
+            self._loop.remove_reader(self._socket)
+            if heard and not heard.done():
+                heard.set_exception(error)
+
+    async def _writable(self) -> None:
+        is_writable = asyncio.Event()
+        self._loop.add_writer(self._socket, is_writable.set)
+        try:
+            await is_writable.wait()
         finally:
-            unlisten(socket)
+            self._loop.remove_writer(self._socket)

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Float, Integer, Text, bindparam, cast, func, select
+from sqlalchemy import Float, Integer, Text, bindparam, case, cast, func, select
 
 from portal.db import Database
 from portal.lines import LINES, Lines
@@ -106,3 +106,32 @@ def test_a_server_that_cannot_be_reached_is_an_outage() -> None:
 
     with pytest.raises(psycopg.OperationalError):
         asyncio.run(work())
+
+
+def test_a_question_longer_than_the_socket_takes_at_once_is_answered(run: Run) -> None:
+    long = "x" * 30_000_000
+    length = Quick(select(func.length(bindparam("text", type_=Text)).label("length")))
+
+    async def work(lines: Lines) -> Any:
+        return await lines.follow(one(length.read(text=long)))
+
+    assert run(work).length == len(long)
+
+
+def test_a_connection_that_ends_amid_an_answer_is_told_and_the_next_is_fresh(run: Run, postgres_url: str) -> None:
+    pid = bindparam("pid", type_=Integer)
+    stuck = case((func.pg_backend_pid() == pid, cast(func.pg_sleep(30), Text)), else_="")
+    only_there = Quick(select(func.pg_backend_pid().label("pid"), stuck.label("slept")))
+
+    async def work(lines: Lines) -> tuple[Any, Any]:
+        first = await lines.follow(one(ECHO.read(number=1)))
+        asked = asyncio.ensure_future(lines.follow(one(only_there.read(pid=first.pid))))
+        async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
+            state = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'"
+            while await (await admin.execute(state, (first.pid,))).fetchone() is None:
+                pass
+            await admin.execute("SELECT pg_terminate_backend(%s, 5000)", (first.pid,))
+        return first, await asked
+
+    first, answered = run(work)
+    assert answered.pid != first.pid
