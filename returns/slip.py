@@ -51,7 +51,7 @@ ENGLISH: Mapping[str, str] = {
     "quantity": "× {quantity}",
     "item": "Item",
     "how_many": "How many",
-    "only_these": "Only these items, please. Anything else in the box slows the refund down.",
+    "only_these": "Only these items, please. Anything else in the box slows your return down.",
     "more_items": "{count} more in the list at the end",
     "all_items": "Everything in this return",
     "warehouse": "For our warehouse",

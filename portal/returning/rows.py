@@ -29,6 +29,8 @@ from returns.refund import Line
 
 # A case in one of these holds no units and no money of its order any more.
 GIVEN_UP = (State.REJECTED, State.CANCELLED, State.EXPIRED)
+# A label that was not used and a parcel that came back bring nobody anything: the goods went with another.
+_NEVER_CAME = frozenset({"cancelled", "returned"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +48,21 @@ class LineRow:
 
 
 def load_lines(tx: Session, order: Order) -> list[LineRow]:
-    """The order's lines by position. A line in several parcels counts from the last of them."""
+    """The order's lines by position. A line in several parcels counts from the last of them.
+
+    Where the shop never said what is in which parcel, every line is in all of them.
+    """
     lines = tx.exec(select(OrderLine).where(OrderLine.order_id == order.id).order_by(col(OrderLine.position))).all()
-    went = tx.exec(
-        select(ShipmentItem, Shipment)
-        .join(Shipment, col(Shipment.id) == col(ShipmentItem.shipment_id))
-        .where(Shipment.order_id == order.id, Shipment.direction == "outbound")
-    ).all()
+    outbound = Shipment.order_id == order.id, Shipment.direction == "outbound"
+    parcels = tx.exec(select(Shipment).where(*outbound)).all()
+    inside = select(ShipmentItem.order_line_id, ShipmentItem.shipment_id).where(
+        col(ShipmentItem.shipment_id).in_([parcel.id for parcel in parcels])
+    )
+    packed = set(tx.exec(inside).all())
+    came = [parcel for parcel in parcels if parcel.status not in _NEVER_CAME]
     rows = []
     for line in lines:
-        mine = [shipment for item, shipment in went if item.order_line_id == line.id]
+        mine = [parcel for parcel in came if not packed or (line.id, parcel.id) in packed]
         shipped = [s.shipped_on or (s.picked_up_at.date() if s.picked_up_at else None) for s in mine]
         # One parcel still under way keeps the window of the whole line from starting.
         rows.append(LineRow(line, _last(shipped), _last([s.delivered_on for s in mine])))

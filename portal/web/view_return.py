@@ -132,6 +132,10 @@ class Telling:
             return ""
         return self.say("Today") if value == self.today else day(value, self.brand.locale, self.today)
 
+    def day_in_text(self, value: date | None) -> str:
+        """As `day`, inside a sentence."""
+        return self.say("today") if value == self.today else self.day(value)
+
     def money(self, minor: int, currency: str) -> str:
         """As people write it."""
         return money(minor, currency, self.brand.locale)
@@ -146,7 +150,7 @@ class Telling:
             return self.money(value, currency)
         if name.endswith("_day") and isinstance(value, str):
             try:
-                return self.day(date.fromisoformat(value))
+                return self.day_in_text(date.fromisoformat(value))
             except ValueError:
                 return value
         return str(value)
@@ -165,24 +169,37 @@ def is_too_early(offer: Offer) -> bool:
 
 def items_step(told: Telling, order: Order, offer: Offer, draft: Draft, faults: Mapping[str, str]) -> dict[str, Any]:
     """`lines, reasons, faults, hidden, total_currency`: step 1."""
+    lines = [_offered(told, order, line, draft, faults) for line in offer.lines]
     return {
         "step": 1,
         "of": STEPS,
-        "lines": [_offered(told, order, line, draft, faults) for line in offer.lines],
+        "lines": lines,
         "any_left": offer.anything_left,
         "faults": faults,
         "until": _until(told, offer),
+        "longer": len(_last_days(offer)) > 1,
+        "first": next((entry["id"] for entry in lines if entry["can"]), ""),
         "hidden": [("request_key", draft.request_key), ("resolution", draft.resolution)],
         "currency": order.currency,
     }
 
 
 def _until(told: Telling, offer: Offer) -> str:
-    days = [o["facts"].get("last_day", "") for line in offer.lines for o in line.opinions if o["code"] == "in_window"]
+    """The first day on which something can no longer be sent back: what came earlier closes earlier."""
+    days = _last_days(offer)
     try:
-        return told.day(date.fromisoformat(max(days))) if days else ""
+        return told.day_in_text(date.fromisoformat(min(days))) if days else ""
     except ValueError:
         return ""
+
+
+def _last_days(offer: Offer) -> set[str]:
+    return {
+        o["facts"].get("last_day", "")
+        for line in offer.lines
+        for o in line.opinions
+        if line.left and o["code"] == "in_window"
+    }
 
 
 def _offered(told: Telling, order: Order, line: OfferLine, draft: Draft, faults: Mapping[str, str]) -> dict[str, Any]:
@@ -229,10 +246,10 @@ def _reasons(told: Telling, chosen: str, *, faulty_only: bool) -> list[tuple[str
     return [(group, codes) for group, codes in groups if codes]
 
 
-def denied(told: Telling, order: Order, quote: Quote) -> list[tuple[str, str]]:
-    """(title, sentence) of every item that may not come back; empty when all may, or a person decides."""
+def denied(told: Telling, order: Order, quote: Quote) -> list[tuple[str, str, str]]:
+    """(line, title, sentence) of every item that may not come back; empty when all may, or a person decides."""
     return [
-        (entry["title"], told.opinion(opinion, order.currency))
+        (entry["line"], entry["title"], told.opinion(opinion, order.currency))
         for entry in quote.opinions
         if entry["verdict"] == "deny"
         for opinion in entry["opinions"]
@@ -242,11 +259,17 @@ def denied(told: Telling, order: Order, quote: Quote) -> list[tuple[str, str]]:
 
 def possible_swaps(offer: Offer, draft: Draft) -> bool:
     """Whether everything chosen can be had as another variant."""
-    return all(
-        any(_can_swap(line.line, product, draft.answers[line.line.public_id].quantity) for product in line.swaps)
+    return not _without_swap(offer, draft)
+
+
+def _without_swap(offer: Offer, draft: Draft) -> list[str]:
+    """The titles of what was chosen and has no other variant to be had."""
+    return [
+        line.line.title
         for line in offer.lines
         if line.line.public_id in draft.answers
-    )
+        and not any(_can_swap(line.line, p, draft.answers[line.line.public_id].quantity) for p in line.swaps)
+    ]
 
 
 def _can_swap(line: OrderLine, product: Product, quantity: int) -> bool:
@@ -254,14 +277,16 @@ def _can_swap(line: OrderLine, product: Product, quantity: int) -> bool:
 
 
 def resolution_step(told: Telling, order: Order, offer: Offer, draft: Draft, quote: Quote) -> dict[str, Any]:
-    """`swaps, money_back, ledger, hidden, chosen`: step 2. `quote` is for a refund."""
+    """`swaps, no_swap, money_back, ledger, hidden, chosen`: step 2. `quote` is for a refund."""
     chosen = [line for line in offer.lines if line.line.public_id in draft.answers]
-    can_swap = possible_swaps(offer, draft)
+    can_swap, alone = possible_swaps(offer, draft), _without_swap(offer, draft)
     return {
         "step": 2,
         "of": STEPS,
         "items": [_chosen(told, line.line, draft) for line in chosen],
         "swaps": [_swap_choice(told, order, line, draft) for line in chosen] if can_swap else [],
+        # What keeps the rest from being exchanged; where nothing could be, an exchange was never in question.
+        "no_swap": ", ".join(alone) if len(alone) < len(chosen) else "",
         "money_back": told.money(quote.total_minor, order.currency),
         "paid_with": order.payment_hint,
         "ledger": ledger(told, quote.lines, quote.total_minor, 0, "refund_original", order.currency),
@@ -340,7 +365,7 @@ def review_step(told: Telling, order: Order, offer: Offer, draft: Draft, quote: 
         "sum": told.money(quote.exchange_difference_minor or quote.total_minor, order.currency),
         "pays": quote.exchange_difference_minor > 0,
         "gets": quote.total_minor > 0,
-        "by": told.day(quote.deadline),
+        "by": told.day_in_text(quote.deadline),
         "asks_person": asks,
         "doubts": list(dict.fromkeys(filter(None, doubts))),
         "paid_with": order.payment_hint,
@@ -372,7 +397,9 @@ def ledger(
         note = ""
         if line["code"] in {"discount_share", "tax_share"}:
             note = str(facts.get("title", ""))
-        rows.append((term, told.money(line["amount_minor"], currency), note, False))
+        # Dearer goods are something to pay: their lines then add up to the payment, not to money back.
+        amount = -line["amount_minor"] if pays_minor else line["amount_minor"]
+        rows.append((term, told.money(amount, currency), note, False))
     rows.append((told.say("Return delivery"), told.money(0, currency), told.say("The label is free"), False))
     if pays_minor:
         return [*rows, (told.say("You pay"), told.money(pays_minor, currency), told.say("We contact you first"), True)]
@@ -439,7 +466,7 @@ def case_view(
         "cancel_href": f"/orders/{order.public_id}/returns/{case.public_id}/cancel",
         "here": f"/orders/{order.public_id}/returns/{case.public_id}",
         "order_href": f"/orders/{order.public_id}",
-        "by": told.day(case.deadline) if waits else "",
+        "by": told.day_in_text(case.deadline) if waits else "",
         "is_exchange": case.resolution == "exchange_variant",
         "code": qr_path(case.rma) if waits else None,
         "send_to": _send_to(told.brand) if waits and case.method == "own" else [],
@@ -526,6 +553,10 @@ def _send_to(brand: Brand) -> list[str]:
     return [str(line) for line in (to.get("name"), *(to.get("lines") or ()), town, to.get("country")) if line]
 
 
+# What a settlement is called while it is ahead, and once it is made.
+_SETTLED = {"refund_original": ("Refund", "Refunded"), "store_credit": ("Store credit", "Store credit sent")}
+
+
 def _steps(told: Telling, case: ReturnCase) -> list[tuple[str, str, str]]:
     """(state, title, text) of the way of a return; a return that ended early shows only what happened."""
 
@@ -535,22 +566,22 @@ def _steps(told: Telling, case: ReturnCase) -> list[tuple[str, str, str]]:
     asked = ("done", told.say("Requested"), at(case.requested_at))
     if case.status in _ENDED:
         return [asked, ("done", told.say(words.RETURN_STATUS[case.status].chip), at(case.closed_at))]
-    last = {"refund_original": "Refunded", "store_credit": "Store credit sent"}.get(case.resolution, "Exchanged")
-    by = told.say("By %s") % told.day(case.deadline) if case.deadline and case.approved_at else ""
-    done = [
-        bool(case.approved_at) or case.status in _SENT,
-        case.status in _SENT,
-        case.status in _HERE,
-        case.status == "completed",
+    by = told.say("By %s") % told.day_in_text(case.deadline) if case.deadline and case.approved_at else ""
+    sent, over = case.status in _SENT, case.status == "completed"
+    way = [
+        (bool(case.approved_at) or sent, ("Approval", "Approved"), at(case.approved_at)),
+        (sent, ("Hand it in", "Handed in"), "" if sent else by),
+        (case.status in _HERE, ("We receive and check it", "Received"), at(case.received_at)),
+        (over, _SETTLED.get(case.resolution, ("Exchange", "Exchanged")), at(case.closed_at) if over else ""),
     ]
-    titles = [
-        (told.say("Approved"), at(case.approved_at)),
-        (told.say("Hand it in"), "" if case.status in _SENT else by),
-        (told.say("Received and checked"), at(case.received_at)),
-        (told.say(last), at(case.closed_at) if case.status == "completed" else ""),
-    ]
+    if case.status == "lost":
+        del way[2]
+    done = [is_done for is_done, _, _ in way]
     now = done.index(False) if False in done else len(done)
-    rows = [("done" if done[i] else "now" if i == now else "todo", *titles[i]) for i in range(len(titles))]
+    rows = [
+        ("done" if is_done else "now" if i == now else "todo", told.say(names[is_done]), text)
+        for i, (is_done, names, text) in enumerate(way)
+    ]
     return [asked, *rows]
 
 

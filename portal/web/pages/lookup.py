@@ -24,6 +24,8 @@ from portal.web.view_frame import shop_view
 
 # More orders of one brand under one number than this are not told apart here; importers keep numbers unique in effect.
 _SLOTS = 3
+# A wait beyond this many seconds is told in hours; nobody watches the minutes of half a day.
+_COUNTED_DOWN = 5400
 
 
 class Lookup(Form):
@@ -185,5 +187,6 @@ def _form(
         "hello_sub": voice.get("hello_sub") or "Track a parcel, or return something, without signing in.",
         "wait_seconds": wait_seconds,
         "wait_minutes": -(-wait_seconds // 60),
+        "wait_hours": -(-wait_seconds // 3600) if wait_seconds > _COUNTED_DOWN else 0,
     }
     return shop_view(ask, "pages/lookup.html", values, status=status, headers=headers)

@@ -33,7 +33,8 @@ def begin(ask: Ask) -> View:
     if not ask.who.sees_all:
         return _show(ask, "pages/returns/needs_link.html", {})
     offer = start.offer(ask.tx, ask.brand, order, ask.now)
-    if view_return.is_too_early(offer) and "arrived" not in ask.query:
+    untracked = order.stage == "completed"  # the shop says that it arrived, and no parcel could
+    if view_return.is_too_early(offer) and "arrived" not in ask.query and not untracked:
         return _show(ask, "pages/returns/too_early.html", {})
     return _items(ask, offer, Draft.read({}, offer), {})
 

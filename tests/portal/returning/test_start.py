@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import count
 
 import pytest
@@ -15,7 +15,7 @@ from portal.audit import SHOPPER, Actor
 from portal.refusal import Refusal
 from portal.returning import approve, receive, settle, start
 from portal.returning.start import Wanted, WantedItem
-from portal.tables import Audit, Label, Order, OrderLine, Outbox, Product, Refund, ReturnCase
+from portal.tables import Audit, Label, Order, OrderLine, Outbox, Product, Refund, ReturnCase, Shipment, ShipmentItem
 from tests.conftest import Clock
 from tests.world import World
 
@@ -73,6 +73,32 @@ def test_shipping_comes_back_once_when_it_is_not_the_shoppers_fault(app: App, de
     second = begin(app, delivered, ask(delivered, (1, 1, "defective")))
     assert first.refund_minor == 29610 + 495
     assert second.refund_minor == 1305
+
+
+def test_where_nobody_said_what_is_in_which_parcel_the_last_one_decides(app: App, delivered: World) -> None:
+    with app.db.transaction() as tx:
+        for item in tx.exec(select(ShipmentItem)).all():
+            tx.delete(item)
+        tx.get_one(Shipment, delivered.shipments[1].id).delivered_on = date(2026, 11, 22)
+    with app.db.reading() as tx:
+        offered = start.offer(tx, delivered.juniper, tx.get_one(Order, delivered.order.id), app.now())
+    days = {opinion["facts"].get("last_day") for line in offered.lines for opinion in line.opinions}
+    assert days - {None} == {"2026-12-22"}
+    assert {line.verdict for line in offered.lines} == {"allow"}
+
+
+@pytest.mark.parametrize("status", ["cancelled", "returned"])
+def test_a_parcel_that_brought_nothing_keeps_no_window_from_starting(app: App, delivered: World, status: str) -> None:
+    with app.db.transaction() as tx:
+        first = tx.get_one(Shipment, delivered.shipments[0].id)
+        again = Shipment(**{**first.model_dump(exclude={"id", "public_id"}), "number": "NP2", "number_key": "NP2"})
+        again.status, again.delivered_on, again.delivered_at = status, None, None
+        tx.add(again)
+        tx.flush()
+        tx.add(ShipmentItem(shipment_id=again.id or 0, order_line_id=delivered.lines[0].id or 0, quantity=1))
+    with app.db.reading() as tx:
+        offered = start.offer(tx, delivered.juniper, tx.get_one(Order, delivered.order.id), app.now())
+    assert offered.lines[0].verdict == "allow"
 
 
 def test_after_the_window_it_is_denied_with_the_reason_unless_it_is_faulty(

@@ -184,7 +184,9 @@ def test_one_place_does_not_collect_orders(client: Client, app: App, world: Worl
         answers.append(look_up(client, f"C-{n}").status_code)
     assert answers == [303] * 30 + [429]
     clock.forward(timedelta(minutes=1))
-    assert look_up(client, "C-30").status_code == 429, "asking again does not open it"
+    again = look_up(client, "C-30")
+    assert again.status_code == 429, "asking again does not open it"
+    assert "You can try again in <b>12 hours</b>." in again.text
     assert look_up(client, "C-3").status_code == 303, "an order opened before is no new one"
 
 

@@ -15,7 +15,7 @@ import pytest
 from sqlmodel import Session, select
 
 from portal.app import App
-from portal.tables import Brand, Label, OrderLine, Product, ReturnCase, ReturnItem
+from portal.tables import Brand, Label, Order, OrderLine, Product, ReturnCase, ReturnItem, Shipment, ShipmentItem
 from portal.web.answers import View
 from portal.web.pages import returns
 from portal.web.view_frame import shop_view
@@ -123,6 +123,8 @@ def test_an_exchange_names_the_variant_and_the_difference(client: Client, app: A
     assert re.search(r'value="MUG-350" disabled', second.text), "the same again"
     third = step(client, path, second, "review", **{"resolution": "exchange_variant", f"swap-{mugs}": "MUG-500"})
     assert "500 ml" in third.text
+    assert "£3.00" in third.text
+    assert "−£3.00" not in third.text, "what is paid is not shown as money back"
     assert "A person looks at this first" in third.text
     done = client.follow(step(client, path, third, "confirm"))
     assert "Request received" in done.text
@@ -206,6 +208,9 @@ def test_what_is_missing_or_wrong_is_named_by_item(
     page = step(client, path, first, "resolution", **(chosen(world, **answers) if answers else {}))
     assert page.status_code == 422
     assert says in page.text
+    links = [attributes.get("href") or "" for tag, attributes in Tags(page.text).found if tag == "a"]
+    (target,) = [link[1:] for link in links if link.startswith("#") and link != "#main"]
+    assert f'id="{target}"' in page.text, "the summary leads to what is wrong"
     is_clean(page.text)
 
 
@@ -279,6 +284,58 @@ def test_before_anything_arrived_the_page_says_so_and_lets_one_insist(client: Cl
     page = client.get(f"{path}/returns/new")
     assert "Nothing to return just yet" in page.text
     assert "Step 1 of 3" in client.get(f"{path}/returns/new?arrived=1").text
+
+
+def test_an_order_that_arrived_without_tracking_is_asked_no_question_about_it(
+    client: Client, app: App, world: World
+) -> None:
+    def untracked(tx: Session) -> None:
+        for parcel in world.shipments:
+            row = tx.get_one(Shipment, parcel.id)
+            for item in tx.exec(select(ShipmentItem).where(ShipmentItem.shipment_id == row.id)).all():
+                tx.delete(item)
+            tx.flush()
+            tx.delete(row)
+        tx.get_one(Order, world.order.id).stage = "completed"
+
+    change(app, untracked)
+    path = open_by_link(client, app, world.order)
+    assert f'href="{path}/returns/new"' in client.get(path).text
+    assert "Step 1 of 3" in client.get(f"{path}/returns/new").text
+
+
+def test_the_earliest_end_is_named_where_parcels_came_on_different_days(
+    client: Client, app: App, world: World, path: str
+) -> None:
+    def later(tx: Session) -> None:
+        tx.get_one(Shipment, world.shipments[0].id).delivered_on = NOON.date()
+
+    change(app, later)
+    page = client.get(f"{path}/returns/new").text
+    assert 'You can return until <b class="nb">Tue 22 Dec</b>, some items longer.' in page
+
+
+def test_a_day_inside_a_sentence_is_not_written_as_its_beginning(client: Client, app: App, world: World) -> None:
+    deliver(app, world, NOON - timedelta(days=30))
+    path = open_by_link(client, app, world.order)
+    assert 'You can return until <b class="nb">today</b>.' in client.get(f"{path}/returns/new").text
+
+
+def test_what_keeps_the_rest_from_an_exchange_is_named(client: Client, app: App, world: World, path: str) -> None:
+    def alone(tx: Session) -> None:
+        tx.exec(
+            select(Product).where(Product.sku == "TENT-2-SAND", Product.brand_id == world.juniper.id)
+        ).one().stock = 0
+
+    change(app, alone)
+    tent = world.lines[0].public_id
+    first = client.get(f"{path}/returns/new")
+    both = chosen(world) | {f"reason-{tent}": "too_small", f"quantity-{tent}": "1"}
+    page = step(client, path, first, "resolution", **{**both, "item": [tent, both["item"]]})
+    assert 'value="exchange_variant"' not in page.text
+    assert "There is no other variant of Cairn 2 tent to exchange." in page.text
+    only_tent = step(client, path, first, "resolution", **{**both, "item": tent})
+    assert "no other variant" not in only_tent.text
 
 
 def test_number_and_postcode_may_look_but_not_act(client: Client, app: App, world: World) -> None:
@@ -421,6 +478,7 @@ def test_every_state_of_a_return_has_a_page(client: Client, app: App, confirmed:
     def put(tx: Session) -> None:
         case = tx.exec(select(ReturnCase)).one()
         case.status, case.reject_reason, case.credit_code = status, "It was worn <outdoors>.", "C-ABCD"
+        case.approved_at = None if status == "requested" else case.approved_at
 
     change(app, put)
     page = client.get(confirmed)
@@ -428,6 +486,12 @@ def test_every_state_of_a_return_has_a_page(client: Client, app: App, confirmed:
     is_clean(page.text)
     if status == "rejected":
         assert "It was worn &lt;outdoors&gt;." in page.text
+    now = re.search(r'<li class="now".*?<b>(.*?)</b>', page.text)
+    awaited = {"requested": "Approval", "received": "Refund", "lost": "Refund", "resolving": "Refund"}
+    told = {"requested": "Hand it in"} | {name: "Handed in" for name in ("received", "completed", "lost", "resolving")}
+    if status in told:
+        assert (now[1] if now else "") == awaited.get(status, ""), "what is ahead is not told as done"
+        assert f"<b>{told[status]}</b>" in page.text
 
 
 def test_the_order_page_lists_its_returns(client: Client, path: str, confirmed: str) -> None:
