@@ -114,6 +114,8 @@ def _read(path: str, given: dict[str, str]) -> BrandFile:
             told = json.loads(read_file(path))
         except ValueError as error:
             raise Stop(f"{path} is not JSON: {error}") from None
+        except RecursionError:
+            raise Stop(f"{path} is nested too deeply to be a brand") from None
     try:
         return BrandFile.model_validate({**told, **given} if isinstance(told, dict) else told)
     except ValidationError as error:

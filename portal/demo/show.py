@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ctypes
+import fcntl
 import json
 import os
 import secrets
@@ -110,14 +111,28 @@ def run(port: int, folder: str, *, fast: bool) -> None:
     _must_be_free(port)
     place = Path(folder).resolve()
     place.mkdir(parents=True, exist_ok=True)
-    state = _state(place / "state.json")
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    tell(f"preparing {place}")
-    with _family(place, state, port) as family:
-        _show(family, place, state, port, fast, stopped)
+    with _alone(place):
+        state = _state(place / "state.json")
+        tell(f"preparing {place}")
+        with _family(place, state, port) as family:
+            _show(family, place, state, port, fast, stopped)
     tell("stopped")
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Keeps the folder to this process, however it ends. Raises Stop where another demo has it."""
+    with (place / "lock").open("w", encoding="utf-8") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Stop(
+                f"a demo runs in {place} already; stop it first, or give this one another folder: --dir"
+            ) from None
+        yield
 
 
 def _show(family: Family, place: Path, state: State, port: int, fast: bool, stopped: threading.Event) -> None:

@@ -130,12 +130,12 @@ def template() -> str:
 def rows_of(body: bytes, columns: Mapping[str, str], needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """(line it begins on, column -> text) of every row that is not blank. Raises Unreadable for a wrong header.
 
-    Rows with more fields than the header come with the key "" set, so that the caller can refuse them.
+    What is wrong with a row as a whole stands under "!". One without any column is the last: no row after it is read.
     """
     text = text_of(body)
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
-    csv.field_size_limit(_LONGEST_FIELD)
+    csv.field_size_limit(max(len(text), 1))  # the module's own limit would end the reading; `_rows` names the row
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         names = [clean(name, 60).lower().replace(" ", "_") for name in next(reader)]
@@ -164,29 +164,40 @@ def _rows(reader: Any, names: list[str]) -> Iterator[tuple[int, dict[str, str]]]
         except StopIteration:
             return
         except csv.Error as error:
-            yield line, {"!": f"not readable as CSV: {error}"}
+            yield line, {"!": f"not readable as CSV: {error}; nothing from here on was read"}
             return
         if any(cell.strip() for cell in row):
             cells = {name: cell.strip() for name, cell in zip(names, row, strict=False)}
-            yield line, cells | ({"!": "more fields than the header has"} if len(row) > len(names) else {})
+            yield line, cells | _fault_of(cells, is_longer=len(row) > len(names))
+
+
+def _fault_of(cells: Mapping[str, str], *, is_longer: bool) -> dict[str, str]:
+    if is_longer:
+        return {"!": "more fields than the header has"}
+    too_long = [name for name, cell in cells.items() if len(cell) > _LONGEST_FIELD]
+    return {"!": f"{too_long[0]} has more than {_LONGEST_FIELD:,} characters"} if too_long else {}
 
 
 def _groups(body: bytes) -> list[_Group | RowFault]:
     """Rows gathered by order number, also when they do not follow each other."""
     groups: dict[str, _Group] = {}
     found: list[_Group | RowFault] = []
+    last: _Group | None = None
     for line, row in rows_of(body, COLUMNS, NEEDED):
         number = row.get("order_number", "")
         if not number:
             found.append(RowFault(line, row.get("!", "order_number is empty")))
+            if len(row) == 1 and last:
+                last.fault = last.fault or RowFault(last.line, f"it may go on at line {line}, which cannot be read")
             continue
         if number not in groups:
             groups[number] = _Group(line, row)
             found.append(groups[number])
+        last = groups[number]
         try:
-            _add(groups[number], row)
+            _add(last, row)
         except Unreadable as error:
-            groups[number].fault = groups[number].fault or RowFault(line, str(error))
+            last.fault = last.fault or RowFault(line, str(error))
     return found
 
 

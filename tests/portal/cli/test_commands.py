@@ -198,6 +198,9 @@ def test_a_brand_is_added_and_changed(sqlite_url: str, tmp_path: Path) -> None:
     assert doorstep("brand", "set", "acme", str(file), url=sqlite_url).returncode == 0
     file.write_text(json.dumps({"zone": "Mars/Base", "theme": {"primary": "red;"}, "colour": 1}))
     wrong = doorstep("brand", "set", "acme", str(file), url=sqlite_url)
+    file.write_text("[" * 100_000)
+    deep = doorstep("brand", "set", "acme", str(file), url=sqlite_url)
+    assert (deep.returncode, b"nested too deeply" in deep.stderr) == (1, True)
     assert (wrong.returncode, b"colour" in wrong.stderr) == (1, True)
     db = Database(sqlite_url)
     with db.reading() as tx:

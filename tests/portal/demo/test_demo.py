@@ -77,6 +77,18 @@ def look_up(where: dict[str, Any], order: dict[str, str]) -> httpx.Response:
 
 
 @pytest.mark.slow
+def test_a_second_demo_leaves_the_folder_of_the_first_alone(
+    demo: tuple[dict[str, Any], subprocess.Popen[str], Path],
+) -> None:
+    where, _, folder = demo
+    second = start(folder, free_port())
+    told = second.communicate(timeout=60)[0]
+    assert second.returncode == 1
+    assert f"a demo runs in {folder} already" in told
+    assert json.loads((folder / "where.json").read_bytes()) == where
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(4))
 def test_each_sample_order_opens(demo: tuple[dict[str, Any], Any, Path], index: int) -> None:
     where = demo[0]

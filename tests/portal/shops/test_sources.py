@@ -251,6 +251,24 @@ def test_a_bad_csv_row_names_its_line_and_leaves_its_order_out() -> None:
     assert (wrong.line, "quantity is '1.5'" in wrong.reason, "order 8 is left out" in wrong.reason) == (4, True, True)
 
 
+def test_a_csv_field_of_any_length_costs_its_own_order_only() -> None:
+    rows = CSV + f'7;2026-11-20;EUR;;A;"{"x" * 300_000}";1;1.00;;\n8;2026-11-20;EUR;;B;x;1;1.00;;\n'
+    seven, eight = read("csv", rows.encode())
+    assert isinstance(seven, RowFault)
+    assert (seven.line, seven.reason) == (2, "title has more than 20,000 characters; order 7 is left out")
+    assert isinstance(eight, Draft)
+
+
+def test_where_a_csv_file_breaks_off_the_order_before_is_left_out_too() -> None:
+    rows = CSV + '7;2026-11-20;EUR;;A;x;1;1.00;;\n8;2026-11-20;EUR;;B;x;1;1.00;;\n8;;;;C;"cut short'
+    seven, eight, rest = read("csv", rows.encode())
+    assert isinstance(seven, Draft)
+    assert isinstance(eight, RowFault)
+    assert eight.reason == "it may go on at line 4, which cannot be read; order 8 is left out"
+    assert isinstance(rest, RowFault)
+    assert (rest.line, "nothing from here on was read" in rest.reason) == (4, True)
+
+
 def test_a_csv_header_says_what_it_lacks() -> None:
     assert "lacks order_number" in fault("csv", b"a,b\n1,2\n").reason
     assert "unknown columns: colour" in fault("csv", (CSV.strip() + ";colour\n").encode()).reason
