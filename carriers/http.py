@@ -62,7 +62,8 @@ class Http:
     """One carrier account on the wire. Paths start with "/" and are appended to `base`; a full https URL stands alone.
 
     Every method raises Unavailable (network, timeout, 5xx, redirect, oversized or endless answer), RateLimited (429)
-    or BadCredentials (401, 403), and returns every other answer for the adapter to read. With `buys` an answer lost
+    or BadCredentials (401, 403), and returns every other answer for the adapter to read. A 503 that says when to come
+    again is RateLimited too. With `buys` an answer lost
     after the request was sent is OutcomeUnknown, because the carrier may have sold what was asked for. `on_call` is
     told of every request that goes to the carrier, before it does; documents on other hosts are not the carrier's.
     """
@@ -212,6 +213,7 @@ def _inflate(response: httpx.Response, until: float) -> Iterator[bytes]:
         raise Overlong(f"the answer is packed as {packing[:20]}, which was not asked for")
     unpack = zlib.decompressobj(wbits=31) if packing == "gzip" else None
     left = MAX_BODY
+    is_empty = True
     for raw in response.iter_raw(65536):
         if time.monotonic() > until:
             raise Overlong("the answer took too long")
@@ -219,11 +221,14 @@ def _inflate(response: httpx.Response, until: float) -> Iterator[bytes]:
             piece = unpack.decompress(raw, left + 1) if unpack else raw
         except zlib.error:
             raise Overlong("the answer is not valid gzip") from None
+        is_empty = False
         left -= len(piece)
         if left < 0:
             raise Overlong("the answer is too large")
+        if unpack and unpack.unused_data:
+            raise Overlong("the answer goes on behind its end")
         yield piece
-    if unpack and not unpack.eof and left < MAX_BODY:
+    if unpack and not unpack.eof and not is_empty:
         raise Overlong("the answer broke off")
 
 
@@ -237,6 +242,8 @@ def _judged(reply: Reply, buys: bool) -> Reply:
         raise (Forbidden if status == 403 else BadCredentials)(text or f"the carrier answered {status}", code)
     if status >= 500:
         code, text = carrier_words(reply.body)
+        if status == 503 and "retry-after" in reply.headers and not buys:
+            raise RateLimited(retry_after(reply.headers, datetime.now(UTC)), text or "the carrier answered 503", code)
         raise _lost_error(buys)(text or f"the carrier answered {status}", code)
     if 300 <= status < 400:
         raise _lost_error(buys)(f"the carrier answered {status}, a redirect; redirects are not followed")
@@ -251,7 +258,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta:
     except ValueError:
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return PAUSE
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
     if not math.isfinite(seconds):

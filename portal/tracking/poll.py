@@ -30,6 +30,7 @@ from portal.keys import CannotDecrypt
 from portal.tables import Connection, Inbox, Shipment
 from portal.tracking.budget import OverBudget, Purpose, budgets_of, spend
 from portal.tracking.line import open_line
+from portal.tracking.locks import lock
 from portal.tracking.pace import SHARE_OF_THE_REST, rank
 from portal.tracking.refold import BREAKER, refold
 from portal.tracking.scans import scans_of
@@ -61,14 +62,18 @@ class Round:
 def poll(app: App, *, client: httpx.Client | None = None) -> int:
     """At most CALLS_A_ROUND calls over all connections that have something due. Returns how many parcels were asked."""
     _settle(app)
-    asked = 0
+    asked = calls = 0
     for connection in due_connections(app):
-        asked += _call(app, connection, client)
+        found = _call(app, connection, client)
+        asked, calls = asked + found, calls + bool(found)
+        if calls == CALLS_A_ROUND:
+            break
     return asked
 
 
 def due_connections(app: App) -> list[Connection]:
-    """Connections with parcels due that may be called now: not disabled, not pausing, not resting after failures."""
+    """Connections with parcels due that may be called now: not disabled, not pausing, not resting after failures.
+    Those that were called longest ago come first."""
     now = app.now()
     with app.db.reading() as tx:
         with_due = select(Shipment.connection_id).where(col(Shipment.next_at) <= now).distinct()
@@ -79,8 +84,7 @@ def due_connections(app: App) -> list[Connection]:
                 Connection.state != "disabled",
                 or_(col(Connection.paused_until).is_(None), col(Connection.paused_until) <= now),
             )
-            .order_by(col(Connection.last_poll_at).asc())
-            .limit(CALLS_A_ROUND)
+            .order_by(col(Connection.last_poll_at).asc().nulls_first(), col(Connection.id))
         ).all()
         tx.expunge_all()
     return [row for row in rows if not is_resting(row, now) and isinstance(_adapter(row), Tracks)]
@@ -200,7 +204,7 @@ def _keep(app: App, found: Round, fetched: Fetched) -> None:
             )
         )
         _set_shipments(tx, found, now, next_at=now + UNTIL_READ, tries=0, error="", prompted_at=None)
-        healthy = {"state": "ok", "state_text": "", "failures": 0, "last_poll_at": now, "paused_until": None}
+        healthy = {"state": "ok", "state_text": "", "failures": 0, "last_poll_at": now}
         still_on = (col(Connection.id) == connection.id, col(Connection.state) != "disabled")
         tx.exec(update(Connection).where(*still_on).values(**healthy))
 
@@ -211,10 +215,7 @@ def _write_unknown(app: App, found: Round) -> None:
     ids = [row.id for row in found.rows]
     with app.db.transaction() as tx:
         stored = scans_of(tx, ids)
-        wanted = (
-            select(Shipment).where(col(Shipment.id).in_(ids)).order_by(col(Shipment.id)).with_for_update(key_share=True)
-        )
-        for shipment in tx.exec(wanted).all():
+        for shipment in lock(tx, ids):
             shipment.heard_at, shipment.tries, shipment.error, shipment.prompted_at = now, 0, "", None
             refold(tx, shipment, stored[_id(shipment)], now, is_unknown=True, has_news=True)
         heard = {"failures": 0, "last_poll_at": now}
@@ -238,13 +239,15 @@ def _write_failure(app: App, found: Round, error: CarrierError) -> None:
     log.warning(
         "poll_refused", carrier=found.connection.carrier, kind=type(error).__name__, connection=_id(found.connection)
     )
+    ids = [row.id for row in found.rows]
     with app.db.transaction() as tx:
-        tx.exec(update(Connection).where(col(Connection.id) == found.connection.id).values(**values))
+        lock(tx, ids)
         _set_shipments(tx, found, now, next_at=retry_at, error=_short(error))
         # Those that nobody has heard of yet have no story; the clock's own look gives them one.
         never_told = (col(Shipment.heard_at).is_(None), col(Shipment.delay_at).is_(None))
-        ids = [row.id for row in found.rows]
         tx.exec(update(Shipment).where(col(Shipment.id).in_(ids), *never_told).values(delay_at=now))
+        # Last, as ingest does, which may hold these parcels while it notes a push.
+        tx.exec(update(Connection).where(col(Connection.id) == found.connection.id).values(**values))
 
 
 def _set_shipments(tx: Session, found: Round, now: datetime, **values: Any) -> None:
@@ -270,6 +273,7 @@ def _settle(app: App) -> None:
         ).all()
     if due or late:
         with app.db.transaction() as tx:
+            lock(tx, [*due, *late])
             tx.exec(update(Shipment).where(col(Shipment.id).in_(due)).values(next_at=None, delay_at=app.now()))
             tx.exec(update(Shipment).where(col(Shipment.id).in_(late), *finished).values(next_at=None))
 

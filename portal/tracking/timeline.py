@@ -49,8 +49,8 @@ CORRECTIONS: Final[dict[Status, frozenset[str]]] = {
 BY_HAND: Final = "manual"
 _UNSEEN: Final = frozenset({Status.PENDING, Status.INFO_RECEIVED})
 
-# A number is used again after months: scans of so long before the order, or after so long a silence behind the end of the
-# journey, are of somebody else's parcel.
+# A number is used again after months: scans of so long before the order, or after so long a silence behind the end of
+# the journey, are of somebody else's parcel.
 BEFORE_THE_ORDER: Final = timedelta(days=30)
 AFTER_THE_END: Final = timedelta(days=60)
 _ENDED: Final = frozenset({Status.DELIVERED, Status.RETURNED, Status.CANCELLED})

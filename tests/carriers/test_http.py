@@ -107,6 +107,20 @@ def test_other_statuses_are_errors(http: Http, server: FakeServer, status: int, 
         http.get("/any")
 
 
+def test_an_outage_that_says_when_to_come_again_is_a_pause(http: Http, server: FakeServer) -> None:
+    server.next_answers = [Answered(b"", 503, {"Retry-After": "600"})] * 2
+    with pytest.raises(RateLimited) as caught:
+        http.get("/any")
+    assert caught.value.after == timedelta(minutes=10)
+    with pytest.raises(OutcomeUnknown):
+        http.post("/buy", json={}, buys=True)
+
+
+def test_an_empty_answer_that_says_gzip_is_empty(http: Http, server: FakeServer) -> None:
+    server.next_answers = [Answered(b"", headers={"Content-Encoding": "gzip"})]
+    assert http.get("/any").body == b""
+
+
 def test_the_words_of_the_carrier_are_kept(http: Http, server: FakeServer) -> None:
     server.next_answers = [Answered({"error": {"code": "APIKEY.INACTIVE", "message": "Key is off"}}, 401)]
     with pytest.raises(BadCredentials) as caught:
@@ -221,6 +235,8 @@ def test_a_gzip_bomb_is_refused(http: Http, server: FakeServer) -> None:
     [
         (b"not gzip", "gzip"),
         (gzip.compress(b"x" * 999, mtime=0)[:-9], "gzip"),
+        (gzip.compress(b"x" * 999, mtime=0)[:11], "gzip"),
+        (gzip.compress(b"{}", mtime=0) + b"and so on", "gzip"),
         (zlib.compress(b"x"), "deflate"),
         (b"x", "br"),
     ],
@@ -261,6 +277,7 @@ def test_error_texts_do_not_hold_the_url(client: httpx.Client) -> None:
         ("nan", PAUSE),
         ("", PAUSE),
         ("soon", PAUSE),
+        ("Mon, 23 Nov 2026 12:00:00 +99999999999999999999", PAUSE),
         ("Sun, 22 Nov 2026 12:05:00 GMT", timedelta(minutes=5)),
         ("Sun, 22 Nov 2026 11:00:00 GMT", timedelta(seconds=1)),
         ("Mon, 23 Nov 2026 12:00:00 GMT", MAX_PAUSE),

@@ -16,10 +16,11 @@ from portal.app import App
 from portal.connections import base_url, create_connection, credentials
 from portal.jobs.delays import look_again
 from portal.keys import CannotDecrypt
-from portal.tables import Connection, Inbox, Shipment
+from portal.tables import Connection, Inbox, Order, Shipment
 from portal.tracking import poll as module
 from portal.tracking.budget import spend
-from portal.tracking.poll import is_resting, poll
+from portal.tracking.poll import CALLS_A_ROUND, is_resting, poll
+from portal.tracking.refold import BREAKER
 from tests.carriers.fakes.server import Answered, FakeServer, Received
 from tests.conftest import Clock
 from tests.portal.tracking.northpost import answer, connect, event
@@ -120,7 +121,41 @@ def test_a_429_pauses_the_whole_credential_for_as_long_as_the_carrier_says(
     assert poll(app) == 0
     clock.forward(timedelta(seconds=1))
     assert poll(app) == 3
-    assert again(app, connection).paused_until is None
+
+
+def test_an_answer_that_was_under_way_does_not_end_a_pause(
+    app: App, world: World, clock: Clock, carrier: Fake, connection: Connection
+) -> None:
+    until = clock.now + timedelta(minutes=10)
+
+    def meanwhile(received: Received) -> Answered:
+        with app.db.transaction() as tx:
+            tx.exec(update(Connection).values(paused_until=until))
+        return carrier.track(received)
+
+    carrier.routes["POST /v1/track"] = meanwhile
+    assert poll(app) == 3
+    assert again(app, connection).paused_until == until
+
+
+def test_many_accounts_that_rest_or_have_no_call_left_do_not_keep_others_waiting(
+    app: App, world: World, clock: Clock, carrier: Fake, connection: Connection
+) -> None:
+    idle = [connect(app, base_url=carrier.url) for _ in range(2 * CALLS_A_ROUND)]
+    with app.db.transaction() as tx:
+        tx.exec(update(Connection).where(col(Connection.id) == connection.id).values(last_poll_at=clock.now))
+        order = tx.get_one(Order, world.order.id)
+        for n, account in enumerate(idle):
+            account = tx.get_one(Connection, account.id)
+            if n % 2:
+                account.failures, account.last_error_at = BREAKER, clock.now
+            else:
+                account.config = account.config | {"calls_per_day": "1"}
+                spend(tx, account.id or 0, (Budget(1, timedelta(days=1)),), clock.now)
+            values = {"brand_id": order.brand_id, "order_id": order.id, "connection_id": account.id}
+            times = dict.fromkeys(("next_at", "created_at", "updated_at"), clock.now)
+            tx.add(Shipment(**values, carrier="northpost", number=f"N{n}", number_key=f"N{n}", **times))
+    assert poll(app) == 3
 
 
 def test_wrong_credentials_turn_the_connection_red_until_one_call_works_again(
