@@ -266,13 +266,13 @@ class AnyCarrierServer(FakeServer):
 
 
 def errors_are_told_apart(carrier: TracksCarrier) -> None:
-    """401, 403, 404, 429, 5xx, silence and a closed port end in the error that says whose move it is."""
+    """401, 403, 404, 429, 503, other 5xx, silence and a closed port end in the error that says whose move it is."""
     expected: dict[int, type[Exception]] = {
         401: BadCredentials,
         403: BadCredentials,
         429: RateLimited,
         500: Unavailable,
-        503: Unavailable,
+        503: RateLimited,  # because it says when to come again
         302: Unavailable,
     }
     with AnyCarrierServer(Answered({})) as server, open_client() as client:
