@@ -146,6 +146,7 @@ def carriers_parse(
     hook: Annotated[bool, typer.Option("--hook", help="it came by webhook")] = False,
     label: Annotated[bool, typer.Option("--label", help="it answers the purchase of a label")] = False,
     status: Annotated[int, typer.Option(min=100, max=599, help="the HTTP status it came with")] = 200,
+    number: Annotated[str, typer.Option(help="the number that was asked for, where the body names none")] = "",
 ) -> None:
     """Print what a carrier's raw body says, as one JSON object (docs/cli.md has its shape).
 
@@ -155,7 +156,7 @@ def carriers_parse(
     """
     from portal.commands import carriers as work
 
-    work.parse(slug, file, hook=hook, label=label, status=status)
+    work.parse(slug, file, hook=hook, label=label, status=status, number=number)
 
 
 @carriers.command("recognise")

@@ -27,7 +27,7 @@ def list_carriers(*, as_json: bool) -> None:
         say(f"{row['slug']:<12} {row['name']:<16} {', '.join(map(str, row['can']))}")  # type: ignore[call-overload]
 
 
-def parse(slug: str, path: str, *, hook: bool, label: bool, status: int) -> None:
+def parse(slug: str, path: str, *, hook: bool, label: bool, status: int, number: str) -> None:
     """Prints one JSON object. Exit 3 with one line on stderr when the body is not understood."""
     from carriers.errors import BadPayload
     from carriers.registry import all_carriers
@@ -42,7 +42,8 @@ def parse(slug: str, path: str, *, hook: bool, label: bool, status: int) -> None
         if label:
             told = label_as_json(slug, parse_label_file(slug, body))
         else:
-            told = answer_as_json(slug, parse_file(slug, body, hook=hook, status=status))
+            answer = parse_file(slug, body, hook=hook, status=status)
+            told = answer_as_json(slug, answer.asked_for([number]) if number else answer)
     except BadPayload as error:
         raise Stop(f"{path}: not understood: {' '.join(str(error).split())[:300]}", code=NOT_UNDERSTOOD) from None
     say(json.dumps(told, ensure_ascii=False))

@@ -20,6 +20,7 @@ from portal.app import App
 from portal.cli import main
 from portal.shops.sources.csv import template
 from portal.tables import Agent, Brand, Connection, PolicyVersion
+from tests.carriers.clauses import FIXTURES
 from tests.conftest import SECRET_KEY
 from tests.world import World
 
@@ -148,6 +149,13 @@ def test_a_raw_body_is_parsed_or_not_understood(tmp_path: Path) -> None:
     assert understood.returncode == 0
     told: dict[str, Any] = json.loads(understood.stdout)
     assert (told["carrier"], told["not_found"]) == ("northpost", ["NP1"])
+
+
+def test_a_history_that_names_no_parcel_is_that_of_the_number_asked_for() -> None:
+    body = (FIXTURES / "dpd" / "track_delivered.xml").read_bytes()
+    for asked, number in (((), ""), (("--number", "09980525414724"), "09980525414724")):
+        told = json.loads(doorstep("carriers", "parse", "dpd", "-", *asked, stdin=body).stdout)
+        assert [parcel["number"] for parcel in told["parcels"]] == [number]
 
 
 def test_a_tracking_number_is_recognised(app: App, world: World) -> None:
