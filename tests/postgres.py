@@ -5,12 +5,17 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from sqlalchemy import text
+
+from portal.db import Database
 
 _ROOT = 0
 
@@ -108,3 +113,16 @@ def _run(run_as: dict[str, Any], *command: object) -> None:
     )
     if done.returncode:
         raise NoPostgres(f"{Path(str(command[0])).name} failed: {done.stderr.strip()[-300:]}")
+
+
+def until_somebody_waits(db: Database) -> None:
+    """Returns once another connection to this database waits for a lock. AssertionError after ten seconds."""
+    give_up = time.monotonic() + 10
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while time.monotonic() < give_up:
+        with db.engine.connect() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+    raise AssertionError("nobody waits for a lock")

@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select, update
 
 from portal.app import App
 from portal.db import is_outage
-from portal.tables import Order, Shipment
+from portal.tables import Shipment
+from portal.tracking.locks import lock
 from portal.tracking.refold import refold
 from portal.tracking.scans import scans_of
 from portal.tracking.timeline import Kept
@@ -26,14 +27,9 @@ def look_again(app: App) -> int:
     """
     now = app.now()
     with app.db.transaction() as tx:
-        due = select(Shipment.id, Shipment.order_id).where(col(Shipment.delay_at) <= now)
-        found = tx.exec(due.order_by(col(Shipment.delay_at)).limit(_BATCH)).all()
-        # Orders before shipments, each by id: the order in which ingest locks them.
-        orders = select(Order).where(col(Order.id).in_([order_id for _, order_id in found]))
-        tx.exec(orders.order_by(col(Order.id)).with_for_update(key_share=True)).all()
-        wanted = select(Shipment).where(col(Shipment.id).in_([shipment_id for shipment_id, _ in found]))
-        shipments = tx.exec(wanted.order_by(col(Shipment.id)).with_for_update(key_share=True)).all()
-        stored = scans_of(tx, [shipment_id for shipment_id, _ in found if shipment_id])
+        due = select(Shipment.id).where(col(Shipment.delay_at) <= now).order_by(col(Shipment.delay_at)).limit(_BATCH)
+        shipments = lock(tx, tx.exec(due).all())
+        stored = scans_of(tx, [shipment.id or 0 for shipment in shipments])
         for shipment in shipments:
             _look(tx, shipment, stored[shipment.id or 0], now)
     return len(shipments)

@@ -22,7 +22,8 @@ from portal.app import App
 from portal.claim import claim, failed
 from portal.crash import crashpoint
 from portal.db import insert_into, is_outage
-from portal.tables import Connection, Inbox, Order, Shipment, UnmappedCode
+from portal.tables import Connection, Inbox, Shipment, UnmappedCode
+from portal.tracking.locks import lock
 from portal.tracking.mapping import Meanings, meanings
 from portal.tracking.numbers import tracking_key
 from portal.tracking.refold import is_trackable, refold
@@ -154,20 +155,13 @@ class Taking:
         self._settle(batch)
 
     def _load(self, batch: Sequence[Read]) -> None:
-        """Loads and locks, always in the same order, so that two ingesters neither interleave nor embrace.
-
-        `key_share` lets others go on to add rows that refer to these: links in mails, sessions, returns.
-        """
         numbers = {number for read in batch if read.answer for number in numbers_of(read.answer)}
         ids = {read.row.connection_id for read in batch}
         self.connections = {
             _id(row): row for row in self.tx.exec(select(Connection).where(col(Connection.id).in_(ids)))
         }
-        found = self.tx.exec(select(Shipment.id, Shipment.order_id).where(col(Shipment.number_key).in_(numbers))).all()
-        orders = select(Order).where(col(Order.id).in_({order_id for _, order_id in found}))
-        self.tx.exec(orders.order_by(col(Order.id)).with_for_update(key_share=True)).all()
-        wanted = select(Shipment).where(col(Shipment.id).in_([shipment_id for shipment_id, _ in found]))
-        for shipment in self.tx.exec(wanted.order_by(col(Shipment.id)).with_for_update(key_share=True)):
+        found = self.tx.exec(select(Shipment.id).where(col(Shipment.number_key).in_(numbers))).all()
+        for shipment in lock(self.tx, found):
             self.by_number.setdefault(shipment.number_key, []).append(shipment)
         stored = scans_of(self.tx, [_id(s) for shipments in self.by_number.values() for s in shipments])
         self.scans = {shipment_id: {kept.key: kept for kept in scans} for shipment_id, scans in stored.items()}

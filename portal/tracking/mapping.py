@@ -26,6 +26,7 @@ from portal.refusal import Refusal
 from portal.tables import CodeMapping, Order, Outbox, Scan, Shipment, UnmappedCode
 from portal.tables.columns import opaque_id
 from portal.tracking.facts import facts_of
+from portal.tracking.locks import lock
 from portal.tracking.refold import refold, view_of
 from portal.tracking.scans import scans_of
 from portal.tracking.timeline import Kept
@@ -269,9 +270,7 @@ def _apply_to(app: App, ids: Iterable[int], wanted: Meanings) -> str:
 
 
 def _apply(tx: Session, shipment_id: int, wanted: Meanings, now: datetime) -> None:
-    order_id = tx.exec(select(Shipment.order_id).where(Shipment.id == shipment_id)).one()
-    tx.exec(select(Order).where(Order.id == order_id).with_for_update(key_share=True)).one()
-    shipment = tx.exec(select(Shipment).where(Shipment.id == shipment_id).with_for_update(key_share=True)).one()
+    (shipment,) = lock(tx, [shipment_id])
     scans = []
     for kept in scans_of(tx, [shipment_id])[shipment_id]:
         meant = wanted.of(kept)

@@ -17,8 +17,9 @@ from sqlmodel import Session, col, delete, select, update
 from carriers.registry import all_carriers
 from portal.app import App, utc_now
 from portal.db import Database
-from portal.tables import Brand, Connection, Inbox, Order, Scan, Shipment
+from portal.tables import Brand, Connection, Inbox, Scan, Shipment
 from portal.tracking.ingest import BY_AGENT, read_row
+from portal.tracking.locks import lock
 from portal.tracking.mapping import Meanings, meanings, split
 from portal.tracking.numbers import tracking_key
 from portal.tracking.refold import refold, view_of
@@ -245,9 +246,7 @@ def _change(tx: Session, shipment_id: int, reading: _Reading, now: datetime) -> 
 
 
 def _apply(tx: Session, shipment_id: int, reading: _Reading, now: datetime) -> None:
-    order_id = tx.exec(select(Shipment.order_id).where(Shipment.id == shipment_id)).one()
-    tx.exec(select(Order).where(Order.id == order_id).with_for_update(key_share=True)).one()
-    shipment = tx.exec(select(Shipment).where(Shipment.id == shipment_id).with_for_update(key_share=True)).one()
+    (shipment,) = lock(tx, [shipment_id])
     rebuilt = _rebuild(tx, shipment, reading)
     own = col(Scan.shipment_id) == shipment_id
     if rebuilt.removed:

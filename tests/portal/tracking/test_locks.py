@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlmodel import col, select, text
+from sqlmodel import Session, col, select, text, update
 
+from carriers.errors import Unavailable
 from portal.app import App
 from portal.claim import claim
 from portal.links import make_link
-from portal.tables import AccessLink, Inbox, Order
+from portal.tables import AccessLink, Connection, Inbox, Order, Shipment
+from portal.tracking import poll as module
 from portal.tracking.ingest import Taking, read_row
+from portal.tracking.locks import lock
 from tests.conftest import Clock
 from tests.portal.tracking.northpost import journey
 from tests.portal.tracking.test_ingest import body, keep
+from tests.postgres import until_somebody_waits
 from tests.world import World
 
 
@@ -37,3 +42,47 @@ def test_a_link_is_made_while_a_batch_holds_its_order(app: App, world: World, cl
                 make_link(other, app.brands.get(order.brand_id), order, clock.now)
     with app.db.reading() as tx:
         assert len(tx.exec(select(AccessLink)).all()) == len(tx.exec(select(Order)).all())
+
+
+def claimed(app: App, world: World, clock: Clock) -> module.Round:
+    """Every parcel of the world's connection, as a poll holds them."""
+    with app.db.transaction() as tx:
+        tx.exec(update(Shipment).values(next_at=clock.now, connection_id=world.connection.id))
+        return module.Round(world.connection, claim(tx, Shipment, clock.now))
+
+
+def hurried(tx: Session) -> Session:
+    """Gives up on a lock soon."""
+    tx.exec(text("SET LOCAL lock_timeout = '2s'"))  # type: ignore[call-overload]
+    return tx
+
+
+@pytest.mark.postgres
+def test_a_poll_that_fails_and_a_push_of_the_same_connection_do_not_wait_in_a_ring(
+    app: App, world: World, clock: Clock
+) -> None:
+    found = claimed(app, world, clock)
+    with ThreadPoolExecutor(1) as pool:
+        with app.db.transaction() as tx:
+            lock(hurried(tx), [row.id for row in found.rows])
+            failing = pool.submit(module._write_failure, app, found, Unavailable("down"))
+            until_somebody_waits(app.db)
+            tx.exec(update(Connection).values(last_push_at=clock.now))
+        failing.result()
+    with app.db.reading() as tx:
+        connection = tx.get_one(Connection, found.connection.id)
+        assert (connection.failures, connection.last_push_at) == (1, clock.now)
+
+
+@pytest.mark.postgres
+def test_a_number_that_nobody_knows_locks_its_order_first_as_everybody_does(
+    app: App, world: World, clock: Clock
+) -> None:
+    found = claimed(app, world, clock)
+    with ThreadPoolExecutor(1) as pool:
+        with app.db.transaction() as tx:
+            hurried(tx).exec(select(Order).with_for_update(key_share=True)).all()
+            unknown = pool.submit(module._write_unknown, app, found)
+            until_somebody_waits(app.db)
+            assert len(lock(tx, [row.id for row in found.rows])) == len(found.rows)
+        unknown.result()
