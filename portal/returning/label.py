@@ -42,7 +42,6 @@ from returns.slip import CannotPrint, CarrierLabel, LabelArt, PackedItem, Sheet,
 Line = Callable[[Connection], Http]
 Draw = Callable[[Sheet], bytes]
 
-BATCH = 5
 LEASE = timedelta(seconds=120)
 # A parcel must weigh something: the empty box, where no line says what it weighs.
 BOX_GRAMS = 250
@@ -62,9 +61,12 @@ class _Job:
 
 
 def work_due(app: App, line: Line, draw: Draw) -> int:
-    """Takes the next step of every due label; returns how many. `line` opens a connection, `draw` makes the PDF."""
+    """Takes the next steps of one due label; returns how many. `line` opens a connection, `draw` makes the PDF.
+
+    One at a time: a label that waited behind the calls for others could outlive its lease, and be bought twice.
+    """
     with app.db.transaction() as tx:
-        due = claim(tx, Label, app.now(), limit=BATCH, lease=LEASE)
+        due = claim(tx, Label, app.now(), limit=1, lease=LEASE)
     for label in due:
         _work(app, label, line, draw)
     return len(due)
@@ -78,7 +80,8 @@ def _work(app: App, label: Row[Any], line: Line, draw: Draw) -> None:
         elif State(job.case.status) not in _OPEN:
             _drop(app, job)
         elif label.state in {"wanted", "buying"}:
-            _sheet(app, _bought(app, job, line), draw)
+            if bought := _bought(app, job, line):
+                _sheet(app, bought, draw)
         else:
             _sheet(app, job, draw)
     except (Refused, BadCredentials) as error:
@@ -98,9 +101,14 @@ def _load(app: App, label: Row[Any]) -> _Job:
         return _Job(label, case, brand, order, items_of(tx, case), connection)
 
 
-def _bought(app: App, job: _Job, line: Line) -> _Job:
-    """Buys, then stores what was bought in one transaction with the return parcel that it makes."""
+def _bought(app: App, job: _Job, line: Line) -> _Job | None:
+    """Buys, then stores what was bought in one transaction with the return parcel that it makes.
+
+    None where it was called off, or taken up by somebody else, since it was claimed.
+    """
     with app.db.transaction() as tx:
+        if _lock(tx, job).next_at != job.label.next_at:
+            return None
         _set(tx, job, state="buying", carrier=job.connection.carrier)
     crashpoint("label.before_buy")
     bought = _carrier(job).buy_label(line(job.connection), label_order(job.case, job.brand, job.order, job.items))
@@ -309,6 +317,8 @@ def _set(tx: Session, job: _Job, **values: Any) -> None:
 
 
 def _lock(tx: Session, job: _Job) -> Label:
+    """The case before its label, as whoever calls the return off: neither overlooks the other, or waits in a ring."""
+    tx.exec(select(ReturnCase.id).where(ReturnCase.id == job.case.id).with_for_update(key_share=True)).one()
     return tx.exec(select(Label).where(Label.id == job.label.id).with_for_update(key_share=True)).one()
 
 

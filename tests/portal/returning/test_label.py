@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import httpx
@@ -18,13 +19,16 @@ from carriers.registry import all_carriers
 from carriers.simulated.northpost_server import Server
 from portal.app import App
 from portal.audit import SHOPPER
+from portal.claim import claim
 from portal.returning import approve, follow, overdue
+from portal.returning import label as module
 from portal.returning.label import work_due
 from portal.tables import Brand, Connection, Label, OrderLine, Outbox, ReturnCase, Shipment
 from returns.pdf import PdfFailed, Press
 from returns.slip import Sheet
 from tests.conftest import Clock
 from tests.portal.returning.test_start import ask, begin
+from tests.postgres import until_somebody_waits
 from tests.world import World
 
 KEY = "np_test_key"
@@ -57,6 +61,10 @@ def line(northpost: Server) -> Iterator[Callable[[Connection], Http]]:
 
 def no_pdf(sheet: Sheet) -> bytes:
     return b"%PDF-1.7 " + sheet.rma.encode()
+
+
+def never(_: Connection) -> Http:
+    raise AssertionError("nothing may be asked of the carrier")
 
 
 def the_label(app: App) -> Label:
@@ -218,6 +226,49 @@ def test_a_return_called_off_while_the_label_is_bought_gives_it_back(
     assert [sold.voided for sold in northpost.network.labels.values()] == [True]
     with app.db.reading() as tx:
         assert tx.exec(select(Shipment).where(Shipment.direction == "return")).all() == []
+
+
+def test_a_return_called_off_just_before_the_purchase_buys_nothing(app: App, delivered: World) -> None:
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    with app.db.transaction() as tx:
+        (claimed,) = claim(tx, Label, app.now())
+    job = module._load(app, claimed)
+    with app.db.transaction() as tx:
+        approve.cancel(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), SHOPPER, app.now())
+    assert module._bought(app, job, never) is None
+    assert (the_label(app).state, the_label(app).next_at) == ("voided", None)
+
+
+def test_a_label_whose_lease_ran_out_is_bought_by_who_claimed_it_next(
+    app: App, delivered: World, line: Callable[[Connection], Http], clock: Clock
+) -> None:
+    begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    with app.db.transaction() as tx:
+        (slow,) = claim(tx, Label, app.now(), lease=module.LEASE)
+    clock.forward(module.LEASE)
+    with app.db.transaction() as tx:
+        (quick,) = claim(tx, Label, app.now(), lease=module.LEASE)
+    module._work(app, slow, never, no_pdf)
+    assert the_label(app).state == "wanted"
+    module._work(app, quick, line, no_pdf)
+    assert the_label(app).state == "ready"
+
+
+def test_a_purchase_waits_for_who_is_calling_the_return_off(app: App, delivered: World) -> None:
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    if not app.db.is_postgres:
+        pytest.skip("SQLite has one writer at a time")
+    with app.db.transaction() as tx:
+        (claimed,) = claim(tx, Label, app.now())
+    job = module._load(app, claimed)
+    with ThreadPoolExecutor(1) as pool:
+        with app.db.transaction() as tx:
+            approve.step(tx, tx.get_one(ReturnCase, case.id), "cancel", closed_at=app.now())
+            buying = pool.submit(module._bought, app, job, never)
+            until_somebody_waits(app.db)
+            approve.drop_label(tx, tx.get_one(ReturnCase, case.id), app.now())
+        assert buying.result() is None
+    assert the_label(app).state == "voided"
 
 
 def test_the_first_scan_moves_the_return_and_arrival_is_not_receipt(
