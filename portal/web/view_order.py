@@ -36,8 +36,8 @@ _HELD_UP = frozenset({"exception.weather", "exception.capacity", "exception.misr
 _NOT_UNDER_WAY = frozenset({"pending", "info_received", "cancelled"})
 _STEPS = len(words.MILESTONES)
 _ROUND = words.MILESTONES.index("Out for delivery")
-# What the milestone of the delivery round is called for a parcel that is on no vehicle any more.
-_AFTER_ROUND = frozenset({"attempt_failed", "available_for_pickup"})
+# Where these are, no milestone has a name for: the status stands in its place.
+_OFF_THE_ROAD = frozenset({"attempt_failed", "available_for_pickup", "exception", "returning", "returned"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +435,7 @@ def _steps(told: _Told, order: Any, row: Any, late: bool) -> list[tuple[str, str
             on = order.placed_at.astimezone(told.zone).date()
         when = "" if on is None else told.say("Today") if on == told.today else short_day(on, told.locale)
         state = "done" if over or i < at else ("late" if late else "now") if i == at else "todo"
-        called = words.status(row.status).chip if i == _ROUND and row.status in _AFTER_ROUND else name
+        called = words.status(row.status).chip if i == at and row.status in _OFF_THE_ROAD else name
         steps.append((state, told.say(called), when))
     return steps
 

@@ -176,10 +176,19 @@ def test_advice_that_leads_the_page_is_not_repeated_below() -> None:
     assert [row["advice"] != "" for row in values["parcels"]] == [False, True]
 
 
-@pytest.mark.parametrize("status", ["available_for_pickup", "attempt_failed"])
-def test_what_is_on_no_vehicle_any_more_is_not_called_out_for_delivery(status: str) -> None:
-    steps = shown(parcel(status=status, story=story(step=3)))["parcels"][0]["steps"]
-    assert steps[3][:2] == ("now", {"available_for_pickup": "Ready to collect"}.get(status, "Delivery was tried"))
+@pytest.mark.parametrize(
+    ("status", "at", "name"),
+    [
+        ("available_for_pickup", 3, "Ready to collect"),
+        ("attempt_failed", 3, "Delivery was tried"),
+        ("exception", 2, "Held up"),
+        ("returning", 2, "Going back"),
+        ("returned", 2, "Back with us"),
+    ],
+)
+def test_a_parcel_that_left_the_usual_way_is_not_told_to_be_on_it(status: str, at: int, name: str) -> None:
+    steps = shown(parcel(status=status, story=story(step=at)))["parcels"][0]["steps"]
+    assert steps[at][:2] == ("now", name)
 
 
 def test_a_window_that_passed_is_not_shown_as_a_promise() -> None:

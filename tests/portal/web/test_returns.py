@@ -22,7 +22,7 @@ from portal.web.view_frame import shop_view
 from portal.web.view_return import Telling, telling
 from tests.client import Client
 from tests.conftest import Clock
-from tests.portal.web.shopping import NOON, Tags, change, deliver, is_clean, look_up, open_by_link
+from tests.portal.web.shopping import NOON, Tags, change, deliver, is_clean, look_up, open_by_link, story
 from tests.world import World
 
 _HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
@@ -492,6 +492,28 @@ def test_every_state_of_a_return_has_a_page(client: Client, app: App, confirmed:
     if status in told:
         assert (now[1] if now else "") == awaited.get(status, ""), "what is ahead is not told as done"
         assert f"<b>{told[status]}</b>" in page.text
+
+
+def test_a_shortened_month_and_the_end_of_its_sentence_share_one_full_stop(
+    client: Client, app: App, world: World, confirmed: str
+) -> None:
+    def german(tx: Session) -> None:
+        tx.get_one(Brand, world.juniper.id).locale = "de"
+        late = tx.get_one(Shipment, world.shipments[0].id)
+        late.status, late.delay, late.story = (
+            "in_transit",
+            "late",
+            story(was={"from": "2026-11-20", "to": "2026-11-21"}),
+        )
+        label = tx.exec(select(Label)).one()
+        label.state, label.pdf = "ready", b"%PDF"
+
+    change(app, german)
+    client.app.brands.forget()
+    order, case = (Tags(client.get(page).text).text for page in (confirmed.partition("/returns/")[0], confirmed))
+    assert "Before: Fr., 20. – Sa., 21. Nov. We" in " ".join(order.split())
+    assert "Hand it in by Di., 8. Dez." in " ".join(case.split())
+    assert ".." not in order + case
 
 
 def test_the_order_page_lists_its_returns(client: Client, path: str, confirmed: str) -> None:
