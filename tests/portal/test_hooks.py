@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -99,6 +99,31 @@ def test_what_is_not_as_agreed_changes_nothing(
     response = door.push(path, content, headers)
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
+    assert inbox(app) == []
+
+
+def test_a_body_that_does_not_tell_its_length_is_read_no_further_than_the_limit(
+    door: Door, app: App, clock: Clock, path: str
+) -> None:
+    pieces = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal pieces
+        while pieces < 100:
+            pieces += 1
+            yield b" " * (MAX_BODY // 4)
+
+    headers = {"content-type": "application/json"}
+    response = door.send("POST", path, host="juniper.test", content=endless(), headers=headers)
+    assert (response.status_code, pieces, inbox(app)) == (413, 5, [])
+
+
+def test_a_connection_that_is_switched_off_takes_nothing(
+    door: Door, app: App, clock: Clock, connection: Connection, path: str, body: bytes
+) -> None:
+    with app.db.transaction() as tx:
+        tx.get_one(Connection, connection.id).state = "disabled"
+    assert door.push(path, body, signed(body, clock.now)).status_code == 404
     assert inbox(app) == []
 
 

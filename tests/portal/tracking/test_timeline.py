@@ -72,6 +72,14 @@ def test_shuffled_and_repeated_scans_fold_to_the_same(scans: list[Kept], chance:
     assert fold(again, ZONE) == fold(unique, ZONE)
 
 
+@given(st.text("ABC", max_size=3), st.text("XYZ", min_size=1, max_size=3))
+def test_of_two_scans_at_the_same_second_the_one_that_comes_earlier_in_a_parcels_life_is_told_first(
+    early: str, late: str
+) -> None:
+    out, delivered = scan(Status.OUT_FOR_DELIVERY, code=early), scan(Status.DELIVERED, code=late)
+    assert in_order([delivered, out], ZONE) == [out, delivered]
+
+
 @given(st.lists(any_scan, max_size=12))
 def test_a_later_scan_of_a_lower_rank_changes_the_status_only_where_it_is_listed(scans: list[Kept]) -> None:
     before = fold(scans, ZONE)
