@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -148,7 +149,11 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         access_log=False,
         log_config=None,
     )
-    Server(config).run(sockets=[listener])
+    server = Server(config)
+    # uvicorn raises the signal that stopped it once more at its end: without a handler that would be a failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
+    server.run(sockets=[listener])
 
 
 def _allow_many_connections() -> None:

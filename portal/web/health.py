@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
-from functools import cache
+from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import Any
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -19,15 +21,48 @@ from starlette.routing import Route
 from portal.app import App
 from portal.notify.outbox import channel_trouble
 from portal.tables import CodeMapping, Connection, Heartbeat, Inbox, Label, LinkRequest, Outbox, Shipment, UnmappedCode
-from portal.web.edge import unavailable
+from portal.web.edge import RETRY_SECONDS, unavailable
 
 log = structlog.get_logger("portal.health")
+
+PEN_SECONDS = 10.0
+# Jobs that tick every second say so at least this often while a worker runs.
+SILENT_AFTER = timedelta(seconds=90)
+_SAME_AGAIN = text("UPDATE alembic_version SET version_num = version_num")
 
 _WORK = {"inbox": Inbox, "outbox": Outbox, "label": Label, "link": LinkRequest, "mapping": CodeMapping}
 
 
+class Pen:
+    """Whether the database takes what is written: a full or read-only disk still lets everything be read."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self._tried_at = float("-inf")
+        self._is_fine = False
+
+    def is_fine(self) -> bool:
+        """Tried at most every PEN_SECONDS, because anybody may ask and each try waits for the disk."""
+        with self._lock:
+            if time.monotonic() - self._tried_at >= PEN_SECONDS:
+                self._is_fine = self._write()
+                self._tried_at = time.monotonic()
+            return self._is_fine
+
+    def _write(self) -> bool:
+        try:
+            with self._app.db.transaction() as tx:
+                tx.execute(_SAME_AGAIN)
+        except Exception as error:
+            log.warning("not_writable", kind=type(error).__name__)
+            return False
+        return True
+
+
 def health_routes(app: App, threads: ThreadPoolExecutor) -> list[Route]:
     """GET /health/live, /health/ready and /health."""
+    pen = Pen(app)
 
     def in_thread(answer: Callable[[App], Response]) -> Callable[[Request], Any]:
         async def endpoint(_: Request) -> Response:
@@ -38,7 +73,7 @@ def health_routes(app: App, threads: ThreadPoolExecutor) -> list[Route]:
     return [
         Route("/health/live", _live, methods=["GET"]),
         Route("/health/ready", in_thread(ready), methods=["GET"]),
-        Route("/health", in_thread(health), methods=["GET"]),
+        Route("/health", in_thread(partial(health, pen)), methods=["GET"]),
     ]
 
 
@@ -55,15 +90,22 @@ def ready(app: App) -> Response:
         log.warning("not_ready", kind=type(error).__name__)
         fault = "database_unreachable"
     if fault:
-        return JSONResponse({"ok": False, "fault": fault}, 503, {"Retry-After": "5"})
+        return _unfit(fault)
     return JSONResponse({"ok": True})
 
 
-def health(app: App) -> Response:
-    """Counts for monitoring. 503 when not ready; dead rows and red connections are listed with 200, for people."""
+def _unfit(fault: str) -> Response:
+    return JSONResponse({"ok": False, "fault": fault}, 503, {"Retry-After": str(RETRY_SECONDS)})
+
+
+def health(pen: Pen, app: App) -> Response:
+    """Counts for monitoring. 503 when not ready or nothing can be written; what is dead, red or silent is listed with
+    200, for people."""
     answer = ready(app)
     if answer.status_code != 200:
         return answer
+    if not pen.is_fine():
+        return _unfit("database_not_writable")
     try:
         with app.db.reading() as tx:
             return JSONResponse({"ok": True} | report(tx, app.now()))
@@ -90,6 +132,7 @@ def report(tx: Session, now: datetime) -> dict[str, Any]:
         "unmapped_codes": tx.execute(select(func.count()).select_from(UnmappedCode).where(is_open())).scalar_one(),
         "connections": {state: count for state, count in connections},
         "mail": channel_trouble(tx) or "ok",
+        "worker": "ok" if any(now - at < SILENT_AFTER for _, at in beats) else "silent",
         "jobs": {job: {"seconds_ago": _age(at, now)} for job, at in beats},
     }
 

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from typing import Any
 
 import orjson
 import pytest
 import structlog
-from sqlalchemy import text
+from sqlalchemy import event, text
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -68,7 +69,39 @@ def test_what_is_dead_due_red_and_beating_is_counted(door: Door, app: App, world
     assert told["work"]["inbox"] == {"dead": 1, "due": 1, "oldest_due_seconds": 97}
     assert told["polls"] == {"due": 3, "oldest_due_seconds": 7}
     assert told["connections"] == {"bad_credentials": 1, "ok": 1}
-    assert told["jobs"] == {"ingest": {"seconds_ago": 7}}
+    assert (told["worker"], told["jobs"]) == ("ok", {"ingest": {"seconds_ago": 7}})
+    clock.forward(timedelta(minutes=2))
+    assert door.get("/health").json()["worker"] == "silent"
+
+
+def test_a_database_that_takes_no_writing_is_no_health(
+    app: App, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.web.health.PEN_SECONDS", 0.0)
+    refuse = "PRAGMA query_only=1" if "sqlite" in database_url else "SET default_transaction_read_only = on"
+    takes_writing = "PRAGMA query_only=0" if "sqlite" in database_url else "SET default_transaction_read_only = off"
+    saying = [refuse]
+
+    def say(connection: Any, *_: Any) -> None:
+        connection.cursor().execute(saying[0])
+        connection.commit()
+
+    event.listen(app.db.engine, "checkout", say)
+    with Door(app) as door:
+        told = door.get("/health")
+        assert (told.status_code, told.json()) == (503, {"ok": False, "fault": "database_not_writable"})
+        assert told.headers["retry-after"] == "5"
+        assert door.get("/health/ready").status_code == 200  # pages can be read
+        saying[0] = takes_writing
+        assert door.get("/health").json()["ok"] is True
+
+
+def test_whether_writing_works_is_tried_now_and_then_only(door: Door, app: App) -> None:
+    seen: list[str] = []
+    event.listen(app.db.engine, "before_cursor_execute", lambda *call: seen.append(call[2]))
+    for _ in range(5):
+        assert door.get("/health").status_code == 200
+    assert len([sql for sql in seen if sql.startswith("UPDATE")]) == 1
 
 
 def test_health_tells_nothing_of_anybody(door: Door, world: World) -> None:
