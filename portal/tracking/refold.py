@@ -61,7 +61,8 @@ def view_of(tx: Session, shipment: Shipment, scans: Sequence[Kept], now: datetim
         folded = replace(folded, status=Status.EXPIRED, sub_status=None, status_at=None)
     window = window_for(folded, promise, heard, zone, now)
     delay = delay_of(folded, window, promise, heard, listening, zone, now)
-    ground = Ground(_local_day(order.placed_at, brand.zone), shipment.shipped_on, promise)
+    is_followed = shipment.connection_id is not None
+    ground = Ground(_local_day(order.placed_at, brand.zone), shipment.shipped_on, promise, is_followed)
     return View(folded, window, delay, story_of(folded, window, delay, ground))
 
 

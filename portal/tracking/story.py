@@ -42,11 +42,15 @@ _MERCHANT_ACTS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What is known beside the scans: the day of the order and of packing (local to the brand), and the promise."""
+    """What is known beside the scans: the day of the order and of packing (local to the brand), and the promise.
+
+    `is_followed`: there is an account that hears of the parcel.
+    """
 
     ordered_on: date | None
     packed_on: date | None
     promise: Promise
+    is_followed: bool = True
 
 
 def story_of(fold: Fold, window: Window, delay: Delay, ground: Ground) -> dict[str, Any]:
@@ -80,6 +84,7 @@ def story_of(fold: Fold, window: Window, delay: Delay, ground: Ground) -> dict[s
         },
         "pod": _proof(fold),
         "act": _who_acts(fold),
+        "followed": ground.is_followed,
     }
 
 

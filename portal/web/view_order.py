@@ -251,7 +251,7 @@ def _all_over(told: _Told, sent: Sequence[Any]) -> dict[str, Any]:
 
 def _lead_words(told: _Told, row: Any, is_one_of_many: bool) -> dict[str, Any]:
     """`told` is where the parcel goes."""
-    shown = words.status(row.status)
+    shown = _shown(row)
     when = told.window(row)
     coming = bool(when) and row.window_to >= told.today
     why = row.story.get("window") or {}
@@ -282,6 +282,12 @@ def _lead_words(told: _Told, row: Any, is_one_of_many: bool) -> dict[str, Any]:
         kick = told.say("First parcel arrives") if is_one_of_many else told.say("Arrives")
         return {**sure, "kick": kick, "date": when}
     return {**sure, "kick": parcel_is, "date": told.say(shown.chip), "icon": shown.icon}
+
+
+def _shown(row: Any) -> words.Shown:
+    """How its status appears. Of a parcel that nobody tells us about not even that it waits for its first scan."""
+    is_unheard = row.status == "pending" and not row.story.get("followed", True)
+    return words.UNFOLLOWED if is_unheard else words.status(row.status)
 
 
 def _trouble(told: _Told, row: Any) -> str:
@@ -379,7 +385,7 @@ def _what_to_do(told: _Told, row: Any) -> dict[str, Any]:
 
 
 def _parcel(told: _Told, order: Any, row: Any, n: int, page: Page) -> dict[str, Any]:
-    shown, story = words.status(row.status), row.story
+    shown, story = _shown(row), row.story
     late, slipped = is_late(row), _has_slipped(row)
     events = story.get("events") or ()
     line = _timeline(told, events)

@@ -41,6 +41,11 @@ STATUS: Mapping[str, Shown] = {
     "expired": Shown("No news for long", "clock", "warn", "The carrier has said nothing for a long time."),
 }
 
+# A parcel of a carrier that we have no account with: whether it was scanned is not known.
+UNFOLLOWED = Shown(
+    "Not tracked here", "clock", "", "This carrier does not tell us where it is. Please ask it with the number below."
+)
+
 SUB_STATUS: Mapping[str, str] = {
     "pending.registered": "Waiting for the first scan",
     "pending.not_found": "The carrier has not scanned it yet",

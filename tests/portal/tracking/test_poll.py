@@ -248,6 +248,7 @@ def test_a_parcel_nobody_can_be_asked_about_gets_its_story_and_rests(app: App, w
     look_again(app)
     row = shipment(app)
     assert (row.next_at, row.story["window"]["why"], row.story["step"]) == (None, "promise", 1)
+    assert row.story["followed"] is False
     assert row.delay_at
 
 

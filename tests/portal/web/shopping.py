@@ -65,6 +65,7 @@ def story(**changes: Any) -> dict[str, Any]:
         "delay": {"state": "none", "cause": None, "since": None, "promised": None},
         "pod": None,
         "act": "none",
+        "followed": True,
         **changes,
     }
 

@@ -329,6 +329,16 @@ def test_a_parcel_nobody_has_told_about_yet_still_has_a_page() -> None:
     assert values["hero"]["date"] == "Waiting for the carrier"
 
 
+def test_of_a_parcel_that_nobody_tells_about_nothing_is_claimed() -> None:
+    nothing = {"window_from": None, "window_to": None, "heard_at": None, "status": "pending", "delay": "at_risk"}
+    unheard = shown(parcel(**nothing, story=story(status="pending", events=[], latest=None, followed=False)))
+    waiting = shown(parcel(**nothing, story=story(status="pending", events=[], latest=None, followed=True)))
+    assert (unheard["hero"]["date"], waiting["hero"]["date"]) == ("Not tracked here", "Waiting for the carrier")
+    assert "does not tell us" in unheard["hero"]["why"]
+    assert unheard["parcels"][0]["chip"] == "Not tracked here"
+    assert "scanned" not in unheard["parcels"][0]["latest"]["what"]
+
+
 def test_an_unknown_carrier_keeps_the_name_that_the_shop_wrote() -> None:
     values = shown(parcel(carrier="Dorfpost Huber"))["parcels"][0]
     assert (values["carrier"], values["link"]) == ("Dorfpost Huber", "")
