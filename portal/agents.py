@@ -3,20 +3,18 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
-from ipaddress import IPv6Address, ip_address
-from math import ceil
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlmodel import Session, col, select, update
 
 from portal.app import App
-from portal.db import insert_into
 from portal.keys import Keys, new_token
+from portal.limits import Limit, give_back, network, take, wait
 from portal.refusal import Refusal
-from portal.tables import Agent, Hit
+from portal.tables import Agent
 
 MIN_PASSWORD = 12
 MAX_PASSWORD = 200
@@ -87,11 +85,11 @@ def sign_in(app: App, email: str, password: str, address: str) -> Agent:
     Opens its own short transactions, because checking a password takes long and must not hold the write lock.
     """
     now, email = app.now(), agent_email(email)
-    keys = _try_keys(app.keys, email, address)
+    limits = _limits(app.keys, email, address)
     with app.db.transaction() as tx:
-        counts = [_count(tx, key, now) for key in keys]
-    if max(counts) > TRIES:
-        raise Refusal("too_many_tries", 429, wait_seconds=_seconds_left(now))
+        full = take(tx, limits, now)
+    if full is not None:
+        raise Refusal("too_many_tries", 429, wait_seconds=wait(full, now))
     with app.db.reading() as tx:
         agent = tx.exec(select(Agent).where(Agent.email == email)).first()
     dummy, hashed = dummy_hash(), agent.password_hash if agent and agent.disabled_at is None else ""
@@ -99,7 +97,8 @@ def sign_in(app: App, email: str, password: str, address: str) -> Agent:
         raise Refusal("sign_in_failed", 401)
     better = hash_password(password) if _hasher.check_needs_rehash(hashed) else hashed
     with app.db.transaction() as tx:
-        _give_back(tx, keys, now)
+        for limit in limits:  # a success is no guess: a whole office may sign in at nine from one address
+            give_back(tx, [limit], now)
         if better != hashed:
             tx.exec(update(Agent).where(col(Agent.id) == agent.id).values(password_hash=better))
     return agent
@@ -134,44 +133,6 @@ def _one_check() -> Iterator[None]:
         _checking.release()
 
 
-def _try_keys(keys: Keys, email: str, address: str) -> tuple[str, str]:
-    return keys.blind("sign-in-email", email), keys.blind("sign-in-address", network(address))
-
-
-def network(address: str) -> str:
-    """What one household or office holds: an IPv4 address, or the /64 of an IPv6 one. Other text stays as it is."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Address(int(parsed) >> 64 << 64))
-    return str(parsed)
-
-
-def _period(now: datetime) -> int:
-    return int(now.timestamp() // PERIOD.total_seconds())
-
-
-def _seconds_left(now: datetime) -> int:
-    seconds = PERIOD.total_seconds()
-    return ceil(seconds - now.timestamp() % seconds)
-
-
-def _count(tx: Session, key: str, now: datetime) -> int:
-    """One more try under this key; returns how many it makes in this period."""
-    period = _period(now)
-    ends = datetime.fromtimestamp((period + 1) * PERIOD.total_seconds(), UTC)
-    row = insert_into(tx, Hit).values(key=key, period=period, count=1, expires_at=ends)
-    more = {"count": Hit.__table__.c.count + 1}  # type: ignore[attr-defined]
-    counted = row.on_conflict_do_update(index_elements=["key", "period"], set_=more)
-    return int(tx.connection().execute(counted.returning(Hit.__table__.c.count)).scalar_one())  # type: ignore[attr-defined]
-
-
-def _give_back(tx: Session, keys: tuple[str, ...], now: datetime) -> None:
-    """A success is no guess: a whole office may sign in at nine from one address."""
-    for key in keys:
-        mine = col(Hit.key) == key, col(Hit.period) == _period(now), col(Hit.count) > 0
-        tx.exec(update(Hit).where(*mine).values(count=col(Hit.count) - 1))
+def _limits(keys: Keys, email: str, address: str) -> tuple[Limit, ...]:
+    by = (keys.blind("sign-in-email", email), keys.blind("sign-in-address", network(address)))
+    return tuple(Limit(key, TRIES, PERIOD) for key in by)

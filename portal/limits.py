@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv6Address, ip_address
 from math import ceil
 
 from sqlmodel import Session, or_, update
@@ -51,7 +52,8 @@ def take(tx: Session, limits: Sequence[Limit], now: datetime) -> Limit | None:
 
 
 def give_back(tx: Session, limits: Sequence[Limit], now: datetime) -> None:
-    """Uncounts a try of this same unit of work, which turned out to be none."""
+    """Uncounts a try that turned out to be none. Where another unit of work counted it: one limit after the other, in
+    the order in which they were taken."""
     mine = or_(*((_HIT.c.key == limit.key) & (_HIT.c.period == limit.period(now)) for limit in limits))
     tx.connection().execute(update(_HIT).where(mine).values(count=_HIT.c.count - 1))
 
@@ -73,3 +75,16 @@ def _count(tx: Session, limits: Sequence[Limit], now: datetime) -> list[int]:
 def wait(limit: Limit, now: datetime) -> int:
     """Whole seconds until the limit has room again, at least one."""
     return max(1, ceil((limit.ends(now) - now).total_seconds()))
+
+
+def network(address: str) -> str:
+    """What one household or office holds: an IPv4 address, or the /64 of an IPv6 one. Other text stays as it is."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Address(int(parsed) >> 64 << 64))
+    return str(parsed)

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 from pydantic import field_validator
 from sqlmodel import col, select
 
-from portal.agents import network
 from portal.keys import Keys
-from portal.limits import Limit, count, give_back, take, wait
+from portal.limits import Limit, count, give_back, network, take, wait
 from portal.notify.wishes import ask_for_links
 from portal.orders import email_key, number_key, postcode_key
 from portal.tables import Order

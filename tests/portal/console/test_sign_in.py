@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from portal.agents import TRIES, BadAgent, create_agent, network, password_faults
+from portal.agents import TRIES, BadAgent, create_agent, password_faults
 from portal.app import App
+from portal.limits import network
 from portal.tables import Agent, AgentSession
 from tests.client import Client
 from tests.conftest import Clock
