@@ -147,6 +147,12 @@ def _labels(carrier: Carrier) -> Iterator[str]:
     back = f"given back within {_span(within)}" if within else "given back; no deadline is known"
     read = ". `doorstep carriers parse --label` reads what it answers" if isinstance(carrier, ReadsLabels) else ""
     yield f"- Labels: bought and {back}{read}."
+    if carrier.about.resells:
+        yield (
+            "- A purchase whose answer is lost, by the network or by a crash of ours, is not repeated, because the "
+            "carrier would sell a second label. Agents find the return with the words *Nobody knows whether the label "
+            "was bought*."
+        )
 
 
 def _span(span: timedelta) -> str:

@@ -25,7 +25,7 @@ from carriers.contract import (
     Place,
     Scan,
 )
-from carriers.errors import BadPayload, OutcomeUnknown, RateLimited, Refused, Unavailable, UnknownNumber
+from carriers.errors import BadPayload, CarrierError, OutcomeUnknown, RateLimited, Refused, Unavailable, UnknownNumber
 from carriers.reading import Said, When, local_with_offset, meant, oldest_first, reading, scan_of, when
 from carriers.reading_xml import as_xml, child_text, children
 from carriers.status import Status
@@ -192,14 +192,14 @@ ABOUT: Final = About(
         "A shipment that was transmitted is given back by a refund request, one that was not by deletion.",
         "The event types OUT, ATTEMPTED and DELIVERED of summaries mean what they say.",
     ),
+    resells=True,
     gaps=(
         "Canada Post does not publish its limit of calls; sixty a minute are kept, and a refusal for too many pauses a "
         "minute.",
         "The newer API that answers in JSON is not spoken.",
         "Once a parcel goes back, movement is read as returning and delivered as returned; Canada Post has no codes of "
         "its own for them.",
-        "Labels are bought within Canada only. No call cancels an authorized return. A second purchase of a return "
-        "with the same key makes a second one, because the answer to the first cannot be asked for again.",
+        "Labels are bought within Canada only. No call cancels an authorized return.",
         "Until when a shipment is refunded is not documented; Canada Post decides when it is asked.",
     ),
 )
@@ -572,7 +572,11 @@ def _links(root: ET.Element) -> Iterator[ET.Element]:
 
 def _with_document(http: Http, label: Label) -> Label:
     """The label's bytes, asked for with the same user. What was sold without them is said, not lost."""
-    reply = http.get(_own(http, label.url), headers={"Accept": "application/pdf, application/zpl"})
+    address = _own(http, label.url)
+    try:
+        reply = http.get(address, headers={"Accept": "application/pdf, application/zpl"})
+    except CarrierError as error:
+        raise OutcomeUnknown(f"Canada Post sold {label.number}, but gives no label for it yet: {error}") from None
     if reply.status != 200 or not reply.body.lstrip().startswith(_MAGIC[label.format]):
         raise OutcomeUnknown(f"Canada Post sold {label.number}, but gives no label for it yet (HTTP {reply.status})")
     return replace(label, body=reply.body, size=_SIZE)

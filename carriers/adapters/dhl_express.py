@@ -146,10 +146,10 @@ class DhlExpress:
             "The account for returns is given as the shipper's, though the customer ships: it must be one for imports.",
             "How long staged labels stay good (PT, PU, PV) is known from other software.",
         ),
+        resells=True,
         gaps=(
             "DHL has no call to give a label back, so a void is refused.",
-            "DHL does not recognise a repeated purchase, and a label cannot be fetched a second time. A purchase whose "
-            "answer was lost is not repeated by itself.",
+            "A label cannot be fetched a second time.",
             "Among several numbers an unknown one is simply absent from the answer.",
             "DHL publishes no limits for production; one call a second is our own restraint.",
             "There is no push: see DHL (Shipment Tracking - Unified), which pushes Express parcels too.",

@@ -178,9 +178,9 @@ class DhlParcelDe:
             "An event with ruecksendung=true is on the way back to the sender, so a delivery there is a return.",
             "Where a street has its number first, as in France, it is told apart from the name.",
         ),
+        resells=True,
         gaps=(
             "DHL has no call to give a return label back, so a void is refused.",
-            "DHL does not recognise a repeated purchase. A purchase whose answer was lost is not repeated by itself.",
             "DHL does not say what a label costs; it bills by the month.",
             "The code for the counter is offered for parcels from Germany alone.",
             "Limits are not published; one call a second is our own restraint.",

@@ -243,6 +243,7 @@ class FedEx:
             "FedEx mock tracking numbers, which name the exceptions 03, 007, 083 and 099",
             "FedEx Web Services, Track (SOAP), recorded answers",
         ),
+        resells=True,
         gaps=(
             "Of the exception codes (DE with 08, 007, A47 ...) only those are read that FedEx's own test numbers or "
             "several clients name; FedEx's list is not public. The text is always shown.",
@@ -250,7 +251,6 @@ class FedEx:
             "The signature is described as hex and as base64 on the same page; both are accepted. Webhooks carry no "
             "id, so a repeat is known by its bytes.",
             "A label can be cancelled until the parcel is handed to FedEx; no day is named, so none is shown.",
-            "FedEx knows no key of ours: after an answer that was lost a second try buys a second label.",
             "E-mail return labels are left out: the link goes to the customer past the shop, and nothing is left to "
             "print on our sheet. Codes for the counter are not documented.",
             "Production labels need FedEx's approval of the project.",

@@ -116,7 +116,7 @@ def release(tx: Session, brand: Brand, case: ReturnCase) -> None:
 def drop_label(tx: Session, case: ReturnCase, now: datetime) -> None:
     """A label not bought yet is not bought any more; a bought one is handed to the job that gives it back."""
     label = tx.exec(select(Label).where(Label.return_id == case.id)).first()
-    if label is None or label.state in {"refused", "voided"}:
+    if label is None or label.state in {"refused", "unknown", "voided"}:
         return
     # A purchase under way is settled first: the job sees the case closed and gives the label back.
     label.state = "void_wanted" if label.state in {"bought", "ready", "buying"} else "voided"

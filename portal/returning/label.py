@@ -2,7 +2,8 @@
 
 Each step is a state of the label's row, so that a crash anywhere repeats only the step it interrupted:
 wanted -> buying -> bought -> ready; and void_wanted -> voided. A purchase always carries the case's own key, by which
-the carrier recognises a repeat.
+the carrier recognises a repeat. From a carrier that does not, a purchase that began and did not end is never repeated:
+its label is "unknown", and an agent decides.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlmodel import Session, select
 from carriers.address import Address
 from carriers.contract import Item, LabelOrder, Labels
 from carriers.contract import Label as BoughtLabel
-from carriers.errors import BadCredentials, BadPayload, CarrierError, Refused
+from carriers.errors import BadCredentials, BadPayload, CarrierError, OutcomeUnknown, Refused
 from carriers.http import Http
 from carriers.registry import all_carriers
 from portal.app import App
@@ -27,11 +28,11 @@ from portal.claim import claim, done, failed
 from portal.crash import crashpoint
 from portal.db import insert_once
 from portal.links import make_link
-from portal.orders import number_key
-from portal.returning.approve import step, tell_label
+from portal.returning.approve import drop_label, step, tell_label
 from portal.returning.rows import items_of, swap_name
 from portal.tables import Brand, Connection, Label, Order, OrderLine, ReturnCase, ReturnItem, Shipment
 from portal.tables.columns import opaque_id
+from portal.tracking.numbers import tracking_key
 from portal.web.dates import day
 from portal.web.render import language_tag
 from portal.web.words import REASON
@@ -46,6 +47,10 @@ LEASE = timedelta(seconds=120)
 # A parcel must weigh something: the empty box, where no line says what it weighs.
 BOX_GRAMS = 250
 _OPEN = {State.APPROVED, State.LABEL_ISSUED, State.IN_TRANSIT}
+
+
+class _Unsure(Exception):
+    """A purchase may have been made, and the carrier would sell a second label to whoever asks again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ def _work(app: App, label: Row[Any], line: Line, draw: Draw) -> None:
         _refused(app, job, error)
     except CannotPrint as error:
         _fail(app, job, f"cannot print: {error}", final=True)
+    except _Unsure as error:
+        _unknown(app, job, str(error))
     except (CarrierError, PdfFailed) as error:
         _fail(app, job, f"{type(error).__name__}: {error}", final=isinstance(error, BadPayload))
 
@@ -109,9 +116,11 @@ def _bought(app: App, job: _Job, line: Line) -> _Job | None:
     with app.db.transaction() as tx:
         if _lock(tx, job).next_at != job.label.next_at:
             return None
+        if job.label.state == "buying" and _resells(job):
+            raise _Unsure("the purchase was cut off before its answer was kept")
         _set(tx, job, state="buying", carrier=job.connection.carrier)
     crashpoint("label.before_buy")
-    bought = _carrier(job).buy_label(line(job.connection), label_order(job.case, job.brand, job.order, job.items))
+    bought = _purchase(app, job, line)
     crashpoint("label.after_buy")
     now = app.now()
     with app.db.transaction() as tx:
@@ -155,6 +164,26 @@ def _bought(app: App, job: _Job, line: Line) -> _Job | None:
     return _load(app, _again(app, job))
 
 
+def _purchase(app: App, job: _Job, line: Line) -> BoughtLabel:
+    """Raises _Unsure instead of OutcomeUnknown where asking again would buy again."""
+    try:
+        return _carrier(job).buy_label(line(job.connection), label_order(job.case, job.brand, job.order, job.items))
+    except OutcomeUnknown as error:
+        if _resells(job):
+            raise _Unsure(str(error)) from None
+        raise
+    except CarrierError as error:
+        if error.retry:  # nothing was bought: the next try begins anew
+            with app.db.transaction() as tx:
+                if _lock(tx, job).state == "buying":
+                    _set(tx, job, state="wanted")
+        raise
+
+
+def _resells(job: _Job) -> bool:
+    return all_carriers()[job.connection.carrier].about.resells
+
+
 def _sheet(app: App, job: _Job, draw: Draw) -> None:
     """Draws the printed sheet, stores it, and tells the shopper: one transaction for the last two."""
     if job.label.state != "bought":
@@ -177,6 +206,8 @@ def _sheet(app: App, job: _Job, draw: Draw) -> None:
 def _void(app: App, job: _Job, line: Line) -> None:
     ref = job.label.carrier_ref
     if not ref:
+        if _resells(job):
+            raise Refused("whether the label was bought is not known, so there is nothing that could be given back")
         # Called off during a purchase whose answer we never saw: the same key finds it again, or sells it to be voided.
         order = label_order(job.case, job.brand, job.order, job.items)
         ref = _carrier(job).buy_label(line(job.connection), order).ref
@@ -188,8 +219,10 @@ def _void(app: App, job: _Job, line: Line) -> None:
 
 
 def _drop(app: App, job: _Job) -> None:
+    """Nobody needs it any more, though it was not called off: the goods came without it."""
     with app.db.transaction() as tx:
-        done(tx, Label, job.label.id, app.now(), state="voided")
+        _lock(tx, job)
+        drop_label(tx, job.case, app.now())
 
 
 def _refused(app: App, job: _Job, error: CarrierError) -> None:
@@ -200,6 +233,14 @@ def _refused(app: App, job: _Job, error: CarrierError) -> None:
             _set(tx, job, state="refused")
         act = "label.void_refused" if job.label.state == "void_wanted" else "label.refused"
         _note(tx, job, act, app.now(), text=str(error)[:300])
+
+
+def _unknown(app: App, job: _Job, text: str) -> None:
+    with app.db.transaction() as tx:
+        _lock(tx, job)
+        failed(tx, Label, job.label, app.now(), text, final=True)
+        _set(tx, job, state="unknown")
+        _note(tx, job, "label.unknown", app.now(), text=text[:300])
 
 
 def _fail(app: App, job: _Job, text: str, *, final: bool = False) -> None:
@@ -291,7 +332,7 @@ def _make_shipment(tx: Session, app: App, job: _Job, bought: BoughtLabel) -> Non
         carrier=job.connection.carrier,
         service=bought.service,
         number=bought.number,
-        number_key=number_key(bought.number),
+        number_key=tracking_key(bought.number),
         direction="return",
         to_country=str(job.brand.return_address.get("country", "")),
         to_zone=job.brand.zone,

@@ -77,7 +77,9 @@ class Label(Work, table=True):
     return_id: int = Field(sa_type=BigInt, foreign_key="return_case.id", unique=True)
     connection_id: int | None = Field(default=None, sa_type=BigInt, foreign_key="connection.id")
     key: str = Field(unique=True, description="our reference towards the carrier; the same on every try")
-    state: str = Field(default="wanted", description="wanted, buying, bought, ready, refused, void_wanted, voided")
+    state: str = Field(
+        default="wanted", description="wanted, buying, bought, ready, refused, unknown, void_wanted, voided"
+    )
     carrier: str = ""
     carrier_ref: str = ""
     number: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from carriers.address import Address
 from carriers.auth import MemoryTokens
 from carriers.contract import Item, LabelOrder, Parcel, Scan, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, OutcomeUnknown, RateLimited, Refused, Unavailable, UnknownNumber
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, Reply, open_client, open_http
 from carriers.status import Status
 from tests.carriers.fakes.canada_post import CREDENTIALS, PDF, FakeCanadaPost, messages, sent
 from tests.carriers.fakes.server import Answered
@@ -329,6 +330,18 @@ def test_a_label_that_is_not_there_yet_is_named_with_its_number(post: FakeCanada
     post.documents = NotReady()
     with pytest.raises(OutcomeUnknown, match="987654320000"):
         CARRIER.buy_label(http, ORDER)
+
+
+@pytest.mark.parametrize("status", [503, 429, 401])
+def test_a_label_that_cannot_be_fetched_is_no_purchase_to_repeat(post: FakeCanadaPost, http: Http, status: int) -> None:
+    class Failing(Http):
+        def get(self, path: str, **options: Any) -> Reply:
+            post.next_answers = [Answered(b"", status)]
+            return super().get(path, **options)
+
+    failing = Failing(http.client, http.base, http.auth, http.credentials)
+    with pytest.raises(OutcomeUnknown, match="987654320000"):
+        CARRIER.buy_label(failing, ORDER)
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,7 @@ ACTS: Mapping[str, str] = {
     "return.received": "received return %(rma)s",
     "return.refunded": "refunded %(amount)s for return %(rma)s",
     "label.bought": "bought the label of return %(rma)s: %(carrier)s %(number)s",
+    "label.unknown": "could not learn whether the label of return %(rma)s was bought: %(text)s",
     "label.refused": "was refused a label for return %(rma)s: %(text)s",
     "label.voided": "gave the label of return %(rma)s back",
     "label.void_refused": "could not give the label of return %(rma)s back: %(text)s",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -23,7 +24,7 @@ from portal.claim import claim
 from portal.returning import approve, follow, overdue
 from portal.returning import label as module
 from portal.returning.label import work_due
-from portal.tables import Brand, Connection, Label, OrderLine, Outbox, ReturnCase, Shipment
+from portal.tables import Audit, Brand, Connection, Label, OrderLine, Outbox, ReturnCase, Shipment
 from returns.pdf import PdfFailed, Press
 from returns.slip import Sheet
 from tests.conftest import Clock
@@ -65,6 +66,21 @@ def no_pdf(sheet: Sheet) -> bytes:
 
 def never(_: Connection) -> Http:
     raise AssertionError("nothing may be asked of the carrier")
+
+
+def losing_the_answer(line: Callable[[Connection], Http]) -> Callable[[Connection], Http]:
+    """A line that breaks after the carrier has sold."""
+
+    def opened(connection: Connection) -> Http:
+        http = line(connection)
+
+        def send(request: httpx.Request) -> httpx.Response:
+            http.client.send(request).read()
+            raise httpx.ReadError("the line broke after the carrier had sold")
+
+        return Http(httpx.Client(transport=httpx.MockTransport(send)), http.base, http.auth, http.credentials)
+
+    return opened
 
 
 def the_label(app: App) -> Label:
@@ -133,27 +149,12 @@ def test_an_answer_that_was_lost_costs_no_second_label(
     app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http], clock: Clock
 ) -> None:
     begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
-    losing = True
-
-    def lossy(connection: Connection) -> Http:
-        http = line(connection)
-        if losing:
-            sold = http.client
-
-            def send(request: httpx.Request) -> httpx.Response:
-                sold.send(request).read()
-                raise httpx.ReadError("the line broke after the carrier had sold")
-
-            return Http(httpx.Client(transport=httpx.MockTransport(send)), http.base, http.auth, http.credentials)
-        return http
-
-    work_due(app, lossy, no_pdf)
+    work_due(app, losing_the_answer(line), no_pdf)
     broken = the_label(app)
     assert (broken.state, len(northpost.network.labels)) == ("buying", 1)
     assert OutcomeUnknown.__name__ in broken.error
-    losing = False
     clock.forward(timedelta(minutes=5))
-    work_due(app, lossy, no_pdf)
+    work_due(app, line, no_pdf)
     assert (the_label(app).state, len(northpost.network.labels)) == ("ready", 1)
 
 
@@ -299,3 +300,56 @@ def test_a_return_that_is_never_sent_expires_after_its_grace(
         assert tx.get_one(ReturnCase, case.id).status == "expired"
         assert tx.get_one(OrderLine, delivered.lines[0].id).returned_quantity == 0
     assert the_label(app).state == "void_wanted"
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Northpost, as one of those carriers that do not recognise a repeat."""
+    carrier = all_carriers()["northpost"]
+    monkeypatch.setattr(type(carrier), "about", replace(carrier.about, resells=True))
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_a_purchase_that_may_have_been_made_is_an_agents_question_where_a_repeat_would_buy_again(
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http], clock: Clock
+) -> None:
+    begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    work_due(app, losing_the_answer(line), no_pdf)
+    label = the_label(app)
+    assert (label.state, label.error, label.next_at) == ("unknown", "ReadError", None)
+    clock.forward(timedelta(hours=3))
+    assert work_due(app, line, no_pdf) == 0
+    assert len(northpost.network.labels) == 1
+    with app.db.reading() as tx:
+        assert [row.act for row in tx.exec(select(Audit).where(Audit.act == "label.unknown"))] == ["label.unknown"]
+
+
+@pytest.mark.usefixtures("forgetful")
+def test_what_was_certainly_not_bought_is_bought_later_also_there(
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http], clock: Clock
+) -> None:
+    begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+
+    def dead(_: Connection) -> Http:
+        raise Unavailable("connection refused")
+
+    work_due(app, dead, no_pdf)
+    assert the_label(app).state == "wanted"
+    clock.forward(timedelta(minutes=5))
+    work_due(app, line, no_pdf)
+    assert (the_label(app).state, len(northpost.network.labels)) == ("ready", 1)
+
+
+@pytest.mark.usefixtures("forgetful")
+@pytest.mark.parametrize("called_off", [False, True])
+def test_a_purchase_that_a_crash_cut_off_is_not_repeated_there(app: App, delivered: World, called_off: bool) -> None:
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    with app.db.transaction() as tx:
+        tx.exec(select(Label)).one().state = "buying"
+    if called_off:
+        with app.db.transaction() as tx:
+            approve.cancel(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), SHOPPER, app.now())
+    work_due(app, never, no_pdf)
+    label = the_label(app)
+    assert (label.state, label.next_at) == ("void_wanted" if called_off else "unknown", None)
+    assert label.dead_at is not None
