@@ -391,7 +391,8 @@ class Labels(Protocol):
     """Sells return labels."""
 
     def buy_label(self, http: Http, order: LabelOrder) -> Label:
-        """Buys one. A second call with the same `order.key` finds the first purchase where the API can tell."""
+        """Buys one. A second call with the same `order.key` finds the first purchase; where the API cannot tell,
+        `about.resells` says so, and no second call is made by itself."""
         ...
 
     def void_label(self, http: Http, label_ref: str) -> None:
