@@ -36,10 +36,11 @@ from portal.refusal import Refusal
 from portal.tables import Brand
 from portal.web.answers import Blob, Cookie, Data, Go, Result, SignIn, View
 from portal.web.csrf import is_own_site, token_matches
+from portal.web.view_frame import frame
 
 log = structlog.get_logger("portal.web")
 
-MAX_FIELDS = 200
+MAX_FIELDS = 1000
 MAX_FIELD_BYTES = 64 * 1024
 RETRY_SECONDS = 5
 # A name that holds its content's hash is kept for a year and never asked about again.
@@ -218,9 +219,10 @@ class Edge:
             return partial(self._serve_quick, page)
 
         async def serve(request: Request) -> Response:
-            body: Mapping[str, Any] | Response = await read_form(request) if page.method == "POST" else {}
-            if isinstance(body, Response):
-                return body
+            try:
+                body = await read_form(request) if page.method == "POST" else {}
+            except Refusal as refusal:
+                return await self._in_thread(self.run, _refusing(page.path, refusal), request, {})
             return await self._in_thread(self.run, page, request, body)
 
         return serve
@@ -259,7 +261,7 @@ class Edge:
         if status == 404 and path.endswith("/") and shorter and request.method in {"GET", "HEAD"}:
             return RedirectResponse(shorter, 303)
         where = CONSOLE if path.startswith(CONSOLE) else ""
-        page = Page("GET", where, _nobody, partial(_not_found, status), writes=False)
+        page = _refusing(where, Refusal("not_found", status))
         response = await self._in_thread(self.run, page, request, {})
         response.headers.update(headers or {})
         return response
@@ -383,44 +385,56 @@ class Edge:
     def _broken(self, request: Request, site: Brand | None, error: Exception) -> Response:
         if is_outage(error):
             log.warning("database_out", path=request.scope["path"], kind=type(error).__name__)
-            return unavailable(wants_json(request.scope["path"]))
+            if wants_json(request.scope["path"]):
+                return unavailable()
+            response = self._told(request, site, View("pages/unavailable.html", {}, 503))
+            response.headers["Retry-After"] = str(RETRY_SECONDS)
+            return response
         incident = secrets.token_hex(4)
         log.error("page_failed", incident=incident, path=request.scope["path"], exc_info=error)
         changed = request.method == "POST"
         if wants_json(request.scope["path"]):
             return problem("internal", 500, incident=incident)
-        return self._told(request, site, View("pages/broken.html", {"incident": incident, "changed": changed}, 500))
+        view = View("pages/broken.html", {"incident": incident, "changed": changed}, 500)
+        return self._told(request, site, view, framed=False)  # what broke may be the frame
 
-    def _told(self, request: Request, site: Brand | None, view: View) -> Response:
+    def _told(self, request: Request, site: Brand | None, view: View, *, framed: bool = True) -> Response:
         """A page instead of the one that was asked for: in the shop's look, or the console's for agents."""
         console = self._is_console(request)
-        return self.respond(replace(view, values={**view.values, "console": console}), None if console else site)
+        around = frame(site) if framed and site and not console else {}
+        values = {**around, **view.values, "console": console}
+        return self.respond(replace(view, values=values), None if console else site)
 
 
 def _nobody(ask: Ask) -> None:
     """Access.nobody, which is built on this module."""
 
 
-def _not_found(status: int, ask: Ask) -> Result:
-    raise Refusal("not_found", status)
+def _refusing(path: str, refusal: Refusal) -> Page:
+    """A page in the place of one at `path` that is not asked at all."""
+
+    def refuse(ask: Ask) -> Result:
+        raise refusal
+
+    return Page("GET", path, _nobody, refuse, writes=False)
 
 
-async def read_form(request: Request) -> dict[str, Any] | Response:
-    """The fields of a form body, or the response that says why there are none."""
+async def read_form(request: Request) -> dict[str, Any]:
+    """The fields of a form body. Refusal where there are none to be had."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
-        return problem("unsupported_media_type", 415)
+        raise Refusal("unreadable_form", 415)
     fields: dict[str, Any] = {}
     try:
         async with request.form(max_files=0, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES) as form:
             for key, value in form.multi_items():
                 if not isinstance(value, str) or not _is_storable(key + value):
-                    return problem("unreadable_form", 400)
+                    raise Refusal("unreadable_form", 400)
                 fields[key] = [*_listed(fields[key]), value] if key in fields else value
     except HTTPException as error:
-        return problem("unreadable_form", error.status_code)
+        raise Refusal("unreadable_form", error.status_code) from None
     except (ClientDisconnect, ValueError, UnicodeError):
-        return problem("unreadable_form", 400)
+        raise Refusal("unreadable_form", 400) from None
     return fields
 
 
@@ -451,15 +465,11 @@ def problem(code: str, status: int, **facts: Any) -> JSONResponse:
     return JSONResponse(body, status, media_type="application/problem+json")
 
 
-def unavailable(as_json: bool) -> Response:
+def unavailable() -> Response:
     """503 that asks for another try: the database is lost, full or locked."""
-    headers = {"Retry-After": str(RETRY_SECONDS)}
-    if as_json:
-        response: Response = problem("unavailable", 503)
-        response.headers.update(headers)
-        return response
-    text = "We can't reach our records right now. Nothing was changed. Please try again in a minute."
-    return Response(text, 503, headers, "text/plain; charset=utf-8")
+    response = problem("unavailable", 503)
+    response.headers["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def own_path(path: object, otherwise: str) -> str:

@@ -111,7 +111,7 @@ def health(pen: Pen, app: App) -> Response:
             return JSONResponse({"ok": True} | report(tx, app.now()))
     except Exception as error:  # lost between the two questions
         log.warning("not_ready", kind=type(error).__name__)
-        return unavailable(as_json=True)
+        return unavailable()
 
 
 def report(tx: Session, now: datetime) -> dict[str, Any]:

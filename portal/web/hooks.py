@@ -134,7 +134,7 @@ class Hooks:
             await refused.response(scope, receive, send)
         except Outage as outage:
             log.warning("hook_outage", kind=str(outage))
-            await unavailable(as_json=True)(scope, receive, send)
+            await unavailable()(scope, receive, send)
         except Unstorable as unstorable:
             log.warning("hook_unstorable", kind=str(unstorable))
             await problem("unknown_hook", 404)(scope, receive, send)
@@ -175,7 +175,7 @@ class Hooks:
             return refused.response
         except Outage as outage:
             log.warning("hook_outage", kind=str(outage))
-            return unavailable(as_json=True)
+            return unavailable()
 
     async def _issued(self, request: Request) -> Response:
         headers = joined_headers(request.scope["headers"])

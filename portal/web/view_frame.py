@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -12,8 +12,10 @@ import orjson
 from portal.tables import Brand
 from portal.web.answers import Cookie, View
 from portal.web.assets import assets
-from portal.web.edge import Ask
 from portal.web.theme import logo_names, sheet, tokens_of
+
+if TYPE_CHECKING:
+    from portal.web.edge import Ask
 
 _FOOT = ("delivery", "returns", "policy", "terms", "privacy", "imprint")
 _NO_PICTURE = "parcel"

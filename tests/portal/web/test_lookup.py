@@ -301,6 +301,14 @@ def assert_refused(response: httpx.Response) -> None:
     is_clean(response.text)
 
 
+def test_what_is_no_form_is_told_to_people_in_the_shops_look(client: Client, world: World) -> None:
+    page = client.post("/find", content=b"{}", headers={"content-type": "application/json"})
+    assert page.status_code == 415
+    assert "We couldn’t read that form" in page.text
+    assert 'href="https://juniper.example"' in page.text, "with the ways on of any page of the shop"
+    is_clean(page.text)
+
+
 def test_a_host_of_nobody_shows_no_brand(client: Client, world: World) -> None:
     response = client.get("/", host="evil.test")
     assert response.status_code == 421

@@ -214,6 +214,13 @@ def test_what_is_missing_or_wrong_is_named_by_item(
     is_clean(page.text)
 
 
+def test_an_order_of_many_lines_is_no_form_too_long(client: Client, world: World, path: str) -> None:
+    first = client.get(f"{path}/returns/new")
+    others = {f"{name}-line{n}": "" for n in range(120) for name in ("quantity", "reason", "comment")}
+    page = step(client, path, first, "resolution", **chosen(world), **others)
+    assert "Step 2 of 3" in page.text
+
+
 def test_changing_the_carried_answers_gains_nothing(client: Client, app: App, world: World, path: str) -> None:
     review = to_review(client, path, world)
     mugs = world.lines[1].public_id
