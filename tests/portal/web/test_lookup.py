@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import event
-from sqlmodel import func, select
+from sqlmodel import func, select, update
 
 from portal.app import App
 from portal.jobs.housekeeping import clean
@@ -96,6 +96,30 @@ def test_a_miss_does_the_same_database_work_whatever_is_wrong(client: Client, wo
     seen = [statements_of(client, "/find", {"order": order, "who": who}, 404) for order, who in misses]
     assert seen[0] == seen[1] == seen[2]
     assert len(seen[0]) > 1
+
+
+def test_a_miss_compares_as_often_whether_the_number_exists(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from portal.web.pages import lookup
+
+    compared, same = [], lookup._same
+    monkeypatch.setattr(lookup, "_same", lambda *words: compared.append(words) or same(*words))
+    for order in ("J-9999", "J-1001"):
+        look_up(client, order, "guess@example.test")
+    assert len(compared) == 2 * 2 * lookup._SLOTS
+
+
+@pytest.mark.parametrize("who", ["ZZ9 9ZZ", "guess@example.test"])
+def test_an_order_without_address_and_postcode_opens_to_nobody(
+    client: Client, app: App, world: World, who: str
+) -> None:
+    change(app, lambda tx: tx.exec(update(Order).values(email="", postcode_key="")))
+    assert look_up(client, who=who).status_code == 404
+
+
+def test_who_knows_the_answer_may_look_as_often_as_one_household_does(client: Client, world: World) -> None:
+    assert [look_up(client).status_code for _ in range(10)] == [303] * 10
 
 
 @pytest.mark.parametrize(
