@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import select
 
+from portal import agents
 from portal.agents import TRIES, BadAgent, create_agent, password_faults
 from portal.app import App
 from portal.limits import network
@@ -40,6 +41,19 @@ def test_a_wrong_password_an_unknown_and_a_disabled_agent_get_the_same_answer(
     assert next(iter(answers))[0] == 401
     with app.db.reading() as tx:
         assert not tx.exec(select(AgentSession)).all()
+
+
+def test_every_failure_takes_the_same_work(
+    client: Client, app: App, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with app.db.transaction() as tx:
+        tx.get_one(Agent, world.lou.id).disabled_at = app.now()
+    checked, verify = [], agents._verify
+    monkeypatch.setattr(agents, "_verify", lambda *words: checked.append(words[0]) or verify(*words))
+    for name in ("kim", "nobody", "lou"):
+        assert attempt(client, f"{name}@doorstep.test", "not the pass phrase")[0] == 401
+    assert len(checked) == 3
+    assert all(hashed.startswith("$argon2id$") for hashed in checked)
 
 
 def test_tries_are_limited_for_one_address_and_free_again_later(client: Client, clock: Clock, world: World) -> None:
@@ -88,6 +102,20 @@ def test_a_session_ends_after_half_an_hour_of_rest_but_not_of_reading(kim: Desk,
         assert kim.get("/console").status_code == 200
     clock.forward(timedelta(minutes=31))
     assert kim.get("/console/messages").headers["location"] == "/console/sign-in?next=/console/messages"
+
+
+def test_a_session_ends_after_twelve_hours_however_busy(kim: Desk, clock: Clock) -> None:
+    for _ in range(12 * 3 - 1):
+        clock.forward(timedelta(minutes=20))
+        assert kim.get("/console").status_code == 200
+    clock.forward(timedelta(minutes=20))
+    assert kim.get("/console").headers["location"] == "/console/sign-in?next=/console"
+
+
+def test_whoever_is_no_agent_any_more_is_out_at_once(kim: Desk, app: App, world: World) -> None:
+    with app.db.transaction() as tx:
+        tx.get_one(Agent, world.kim.id).disabled_at = app.now()
+    assert kim.get("/console").headers["location"] == "/console/sign-in?next=/console"
 
 
 @pytest.mark.parametrize(
