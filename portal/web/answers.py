@@ -58,11 +58,12 @@ class Blob:
 
 
 class SignIn(Exception):
-    """Nobody is known here yet: off to a page that can change that."""
+    """Nobody is known here yet: off to a page that can change that, or `view`, that page itself."""
 
-    def __init__(self, to: str) -> None:
+    def __init__(self, to: str, view: View | None = None) -> None:
         super().__init__(to)
         self.to = to
+        self.view = view
 
 
 Result = View | Go | Data | Blob

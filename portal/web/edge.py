@@ -37,6 +37,7 @@ from portal.tables import Brand
 from portal.web.answers import Blob, Cookie, Data, Go, Result, SignIn, View
 from portal.web.csrf import is_own_site, token_matches
 from portal.web.view_frame import frame
+from portal.web.written import written
 
 log = structlog.get_logger("portal.web")
 
@@ -279,7 +280,7 @@ class Edge:
         """The answer instead of a page's own: somewhere else, a refusal in words, or trouble of ours."""
         match error:
             case SignIn():
-                return RedirectResponse(error.to, 303)
+                return self.respond(error.view, site) if error.view else RedirectResponse(error.to, 303)
             case Refusal():
                 return self.refused(request, site, error)
             case _:
@@ -341,7 +342,7 @@ class Edge:
             raise Refusal("foreign_form", 403)
         needs_token = own is None or bool(ask.session)
         if needs_token and not token_matches(ask.body.get("csrf"), ask.csrf):
-            raise Refusal("stale_form", 403)
+            raise Refusal("stale_form", 403, written=written(ask.body) if ask.url_path.startswith(CONSOLE) else [])
 
     def respond(self, result: Result, site: Brand | None, ask: Ask | None = None) -> Response:
         """The HTTP response of a page's answer."""

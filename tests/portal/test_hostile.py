@@ -15,7 +15,7 @@ from tests.conftest import Clock
 from tests.portal.console.desk import form_of, sign_in
 from tests.portal.console.test_scope import dump
 from tests.portal.web.shopping import look_up, open_by_link
-from tests.world import World
+from tests.world import PASSWORD, World
 
 SHOPPERS = [page for page in pages_below(SHOP_PAGES) if "{order}" in page.path]
 
@@ -99,8 +99,32 @@ def test_a_session_that_ended_while_writing_leads_back_to_the_page_of_the_form(
     path, hidden = form_of(desk.get(order).text, "/notes")
     clock.forward(timedelta(hours=13))
     for referer, back in ((f"http://juniper.test{order}?do=note", order), ("http://[", "/console"), ("", "/console")):
-        answer = client.post(path, {**hidden, "body": "x"}, headers={"referer": referer})
+        answer = client.post(path, hidden, headers={"referer": referer})
         assert answer.headers["location"] == f"/console/sign-in?next={back}"
+        kept = client.post(path, {**hidden, "body": "a <note>"}, headers={"referer": referer})
+        assert kept.status_code == 401
+        assert f'name="next" value="{back}"' in kept.text
+        assert 'name="body" value="a &lt;note&gt;"' in kept.text
+    foreign = client.post(path, {**hidden, "body": "x"}, headers={"sec-fetch-site": "cross-site"})
+    assert (foreign.status_code, "value=" in foreign.text) == (303, False)
+
+
+def test_what_was_written_when_the_session_ended_is_there_after_signing_in(
+    client: Client, world: World, clock: Clock
+) -> None:
+    desk, order = sign_in(client), f"/console/orders/{world.order.public_id}"
+    path, hidden = form_of(desk.get(order).text, "/notes")
+    clock.forward(timedelta(hours=13))
+    gate = client.post(path, {**hidden, "body": "What Ada said"}, headers={"referer": f"http://juniper.test{order}"})
+    wrong = desk.press(gate.text, "/console/sign-in", email="kim@doorstep.test", password="not this one")
+    assert 'value="What Ada said"' in wrong.text
+    back = desk.press(wrong.text, "/console/sign-in", email="kim@doorstep.test", password=PASSWORD)
+    assert back.status_code == 200
+    assert "readonly>What Ada said</textarea>" in back.text
+    assert f'href="{order}"' in back.text
+    assert "What Ada said" not in desk.get(order).text
+    stale = desk.post(path, {**hidden, "body": "Said once more"})  # of the session that ended
+    assert (stale.status_code, "readonly>Said once more</textarea>" in stale.text) == (403, True)
 
 
 def test_what_is_no_token_of_ours_is_not_carried_on_in_the_cookie(client: Client, world: World) -> None:

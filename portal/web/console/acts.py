@@ -20,6 +20,7 @@ from portal.web.console.show import phrase, show_for
 from portal.web.console.timeline import act_of
 from portal.web.console.words import REFUSED, RETURN_STATES
 from portal.web.edge import Ask
+from portal.web.written import written
 
 # The trail's word for what each button does: to see a double click for what it is.
 DOES = {
@@ -97,14 +98,19 @@ def refused(ask: Ask, order: Order, refusal: Refusal) -> View:
         "why": phrase(REFUSED, refusal.code, facts),
         "order": {"number": order.number, "path": order_path(order)},
         "opinions": opinions_of(show, refusal.facts.get("opinions") or [], order.currency),
+        "written": written(ask.body),
     }
     return View("console/refused.html", {**frame(ask, ""), **values}, refusal.status)
 
 
 def declined(ask: Ask, here: str, back: str, refusal: Refusal) -> View:
     """The same for what is about no order: `here` is the rail's entry, `back` the page to return to."""
-    values = {"why": phrase(REFUSED, refusal.code, refusal.facts), "order": {"number": "", "path": back}}
-    return View("console/refused.html", {**frame(ask, here), **values, "opinions": []}, refusal.status)
+    values: dict[str, Any] = {
+        "why": phrase(REFUSED, refusal.code, refusal.facts),
+        "order": {"number": "", "path": back},
+    }
+    values |= {"opinions": [], "written": written(ask.body)}
+    return View("console/refused.html", {**frame(ask, here), **values}, refusal.status)
 
 
 def _stale(desk: Desk, move: str) -> Go | View:
@@ -121,6 +127,7 @@ def _stale(desk: Desk, move: str) -> Go | View:
         "state": {"words": words, "tone": tone, "icon": icon},
         "acts": [act_of(show, row, {desk.case.id: desk.case.rma}) for row in latest],
         "zone": show.zone_name,
+        "written": written(desk.ask.body),
         "order": {"number": desk.order.number, "path": desk.path},
     }
     return View("console/stale.html", {**frame(desk.ask, ""), **values}, 409)

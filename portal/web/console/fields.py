@@ -42,6 +42,9 @@ def typed_amount(text: str, currency: str) -> int:
 
 
 def form_text(ask: Ask, name: str, longest: int) -> str:
-    """A text field without surrounding space, cut at `longest`; empty when it is missing or sent twice."""
+    """A text field without surrounding space, cut at `longest`; empty when it is missing or sent twice.
+
+    A line end counts once, as in the browser, which sends two characters for it.
+    """
     value = ask.body.get(name, "")
-    return value.strip()[:longest] if isinstance(value, str) else ""
+    return value.replace("\r\n", "\n").strip()[:longest] if isinstance(value, str) else ""

@@ -15,7 +15,9 @@ from portal.tables import AgentSession, Brand, Order, ReturnCase
 from portal.web import access
 from portal.web.access import SignedIn
 from portal.web.answers import SignIn
+from portal.web.csrf import is_own_site
 from portal.web.edge import Ask
+from portal.web.written import written
 
 _FRESH = timedelta(minutes=1)
 _PUBLIC_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -40,10 +42,19 @@ def acting_agent(ask: Ask) -> SignedIn:
     try:
         who = access.agent(ask)
     except SignIn:
-        raise SignIn(f"/console/sign-in?next={quote(_page_before(ask))}") from None
+        raise _sign_in(ask) from None
     mine = col(AgentSession.token_hash) == ask.session
     ask.tx.exec(update(AgentSession).where(mine, col(AgentSession.seen_at) < ask.now - _FRESH).values(seen_at=ask.now))
     return who
+
+
+def _sign_in(ask: Ask) -> SignIn:
+    """Off to the sign-in page; where something was written, that page itself, which takes it along."""
+    from portal.web.console.gate import gate  # it needs the frame, which needs this
+
+    back, texts = _page_before(ask), written(ask.body)
+    view = gate(ask, back, written=texts, status=401) if texts and is_own_site(ask.headers) else None
+    return SignIn(f"/console/sign-in?next={quote(back)}", view)
 
 
 def _page_before(ask: Ask) -> str:

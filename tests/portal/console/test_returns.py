@@ -142,6 +142,7 @@ def test_a_page_that_is_out_of_date_says_who_did_what(kim: Desk, app: App, order
     assert answer.status_code == 409
     assert "<b>Sam</b> approved return" in answer.text
     assert case.rma in answer.text
+    assert "readonly>Too late for that</textarea>" in answer.text
     assert stored(app, case).status == "approved"
 
 
@@ -206,7 +207,8 @@ def test_goodwill_is_paid_once_and_never_above_what_was_paid(kim: Desk, app: App
     for _ in range(3):
         assert kim.post(path, {**hidden, "reason": "Late for the trip"}).status_code == 303
     assert [row.amount_minor for row in refunds(app)] == [500]
-    assert kim.post(path, {**hidden, "key": "y" * 22, "amount": "327.15", "reason": "All"}).status_code == 422
+    much = kim.post(path, {**hidden, "key": "y" * 22, "amount": "327.15", "reason": "All of it"})
+    assert (much.status_code, "readonly>All of it</textarea>" in much.text) == (422, True)
     assert kim.post(path, {**hidden, "key": "x" * 22, "reason": " "}).status_code == 422
     assert kim.post(path, {**hidden, "key": "short", "reason": "x"}).status_code == 403
     assert [row.amount_minor for row in refunds(app)] == [500]

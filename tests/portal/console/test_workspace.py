@@ -123,6 +123,14 @@ def test_who_may_give_a_code_a_meaning_is_led_there(sam: Desk, app: App, order_p
     assert page.count('href="/console/codes/map?carrier=northpost&amp;code=Z/9"') == 1
 
 
+def test_a_line_end_counts_once_as_in_the_browser(kim: Desk, app: App, order_path: str) -> None:
+    path, hidden = form_of(kim.get(order_path).text, "/notes")
+    typed = "a\n" * 1999 + "the"  # 4,001 characters less one, as maxlength counts; line ends are sent as two
+    kim.post(path, {**hidden, "body": typed[:4000].replace("\n", "\r\n")})
+    with app.db.reading() as tx:
+        assert tx.exec(select(Note.body)).one() == typed[:4000]
+
+
 def test_a_note_sent_twice_is_one_note(kim: Desk, app: App, order_path: str) -> None:
     path, hidden = form_of(kim.get(order_path).text, "/notes")
     first = kim.post(path, {**hidden, "body": "  Once\nonly "})
