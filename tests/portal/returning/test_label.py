@@ -83,6 +83,10 @@ def losing_the_answer(line: Callable[[Connection], Http]) -> Callable[[Connectio
     return opened
 
 
+def never_drawn(_: Sheet) -> bytes:
+    raise AssertionError("nothing may be drawn")
+
+
 def the_label(app: App) -> Label:
     with app.db.reading() as tx:
         return tx.exec(select(Label)).one()
@@ -238,6 +242,25 @@ def test_a_return_called_off_just_before_the_purchase_buys_nothing(app: App, del
         approve.cancel(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), SHOPPER, app.now())
     assert module._bought(app, job, never) is None
     assert (the_label(app).state, the_label(app).next_at) == ("voided", None)
+
+
+def test_a_return_called_off_while_its_sheet_is_drawn_is_told_of_no_label(
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http]
+) -> None:
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+
+    def meanwhile(sheet: Sheet) -> bytes:
+        with app.db.transaction() as tx:
+            approve.cancel(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), SHOPPER, app.now())
+        return no_pdf(sheet)
+
+    work_due(app, line, meanwhile)
+    assert the_label(app).state == "void_wanted"
+    work_due(app, line, never_drawn)
+    assert the_label(app).state == "voided"
+    assert [sold.voided for sold in northpost.network.labels.values()] == [True]
+    with app.db.reading() as tx:
+        assert tx.exec(select(Outbox)).all() == []
 
 
 def test_a_label_whose_lease_ran_out_is_bought_by_who_claimed_it_next(

@@ -86,3 +86,17 @@ def test_a_number_that_nobody_knows_locks_its_order_first_as_everybody_does(
             until_somebody_waits(app.db)
             assert len(lock(tx, [row.id for row in found.rows])) == len(found.rows)
         unknown.result()
+
+
+@pytest.mark.postgres
+def test_two_workers_at_the_same_moment_take_different_parcels_and_neither_waits(
+    app: App, world: World, clock: Clock
+) -> None:
+    with app.db.transaction() as tx:
+        tx.exec(update(Shipment).values(next_at=clock.now))
+        parcels = len(tx.exec(select(Shipment)).all())
+    with app.db.transaction() as one:
+        first = claim(one, Shipment, clock.now, limit=1)
+        with app.db.transaction() as two:
+            rest = claim(hurried(two), Shipment, clock.now)
+    assert len({row.id for row in (*first, *rest)}) == len(first) + len(rest) == parcels
