@@ -26,6 +26,9 @@ LINGER_SECONDS = 0.5
 MAX_CONNECTIONS = 1000
 # A request needs a second at most; a worker's deploy waits no longer than this for the last of them.
 GRACE_SECONDS = 15
+# Beyond what arrives in one piece (256 KB): the parser keeps a head until it is whole, however large.
+MAX_HEAD_BYTES = 64 * 1024
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 _TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -36,6 +39,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._deadline: asyncio.TimerHandle | None = None
         self._heard = False
+        self._is_in_head = False
+        self._head_bytes = 0
         self.is_last = False  # the next answer says that the connection ends with it
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -48,17 +53,23 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
+        was_in_head = self._is_in_head
         super().data_received(data)
+        self._head_bytes = self._head_bytes + len(data) if was_in_head and self._is_in_head else 0
+        if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._end(_TOO_LARGE)
         is_idle = self.cycle is None or self.cycle.response_complete
         if is_idle and self._deadline is None and not self.transport.is_closing():
             self._expect_within(HEAD_SECONDS)  # empty lines between requests stop uvicorn's own timer, not ours
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._is_in_head = True
         if self._deadline is None:  # a further request on the same connection
             self._expect_within(HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
+        self._is_in_head = False
         self._expect_within(BODY_SECONDS)
         super().on_headers_complete()
         if self.is_last:
@@ -93,8 +104,12 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport is None or self.transport.is_closing():
             return
         is_answering = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
-        if self._heard and not is_answering:
-            self.transport.write(_TIMED_OUT)
+        self._end(_TIMED_OUT if self._heard and not is_answering else b"")
+
+    def _end(self, last_words: bytes) -> None:
+        self._expect_nothing()
+        if last_words:
+            self.transport.write(last_words)
         self.transport.close()
 
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -102,6 +103,26 @@ def test_slow_requests_are_cut_off_and_told_so(port: int) -> None:
     assert read_to_end(half_body).startswith(b"HTTP/1.1 408")
     assert read_to_end(silent) == b""
     assert time.monotonic() - started < BODY + SLACK
+
+
+@pytest.mark.parametrize(
+    "endless", [b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ", b"GET / HTTP/1.1\r\nX-Many: x\r\n"]
+)
+def test_a_head_without_end_is_cut_off_before_it_fills_the_memory(port: int, endless: bytes) -> None:
+    piece = (b"X-Many: x\r\n" if endless.endswith(b"\n") else b"a") * 20_000
+    held, sent = open_to(port, endless), 0
+    with held, suppress(ConnectionError):
+        while sent < 20_000_000:
+            held.sendall(piece)
+            sent += len(piece)
+    assert sent < 10_000_000  # what the two sockets buffer, and no more
+
+
+def test_a_long_head_that_ends_is_read(port: int) -> None:
+    cookie = b"c" * 40_000
+    held = open_to(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\nCookie: " + cookie)
+    held.sendall(b"\r\n\r\nhello")
+    assert read_to_end(held).endswith(b"hello")
 
 
 def test_a_slow_second_request_on_a_connection_is_cut_off_too(port: int) -> None:
