@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy.exc import DataError, IntegrityError
-from sqlmodel import Session, SQLModel, select
+from sqlmodel import Session, SQLModel, col, select
 
 from portal.audit import SYSTEM, record
 from portal.db import Database
@@ -66,6 +66,7 @@ def import_drafts(
         with db.transaction() as tx:
             connections = list(tx.exec(select(Connection)).all())
             importer = _Importer(tx, brand, connections, now, source, backfill)
+            importer.lock(batch)
             for draft in batch:
                 _take(importer, draft, file, report)
         if progress:
@@ -117,6 +118,12 @@ class _Importer:
     @property
     def brand_id(self) -> int:
         return self.brand.id or 0
+
+    def lock(self, batch: Iterable[Draft | RowFault]) -> None:
+        """Locks the orders that are here already, by id as everybody does: what is refunded meanwhile is not lost."""
+        named = [draft.source_id for draft in batch if isinstance(draft, Draft)]
+        mine = (Order.brand_id == self.brand_id, Order.source == self.source, col(Order.source_id).in_(named))
+        self.tx.exec(select(Order).where(*mine).order_by(col(Order.id)).with_for_update(key_share=True)).all()
 
     def take(self, draft: Draft) -> str:
         """ "imported", "updated" or "unchanged"."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlmodel import select
+import pytest
+from sqlmodel import col, select, update
 
 from portal.app import App
 from portal.shops.contract import all_sources
 from portal.shops.importer import Report, import_drafts, only_zone
 from portal.tables import Audit, Customer, Order, OrderLine, Shipment, ShipmentItem
 from tests.conftest import Clock
+from tests.postgres import until_somebody_waits
 from tests.world import World
 
 ORDER: dict[str, Any] = {
@@ -159,3 +162,17 @@ def test_only_countries_with_one_zone_name_it() -> None:
     assert only_zone("GB") == "Europe/London"
     assert only_zone("US") == ""
     assert only_zone("") == ""
+
+
+def test_a_refund_at_the_moment_of_an_import_is_not_lost(app: App, world: World) -> None:
+    if not app.db.is_postgres:
+        pytest.skip("SQLite has one writer at a time")
+    take(app, world, ORDER)
+    with ThreadPoolExecutor(1) as pool:
+        with app.db.transaction() as tx:
+            tx.exec(update(Order).where(col(Order.source_id) == "9001").values(refunded_minor=2900))
+            report = pool.submit(take, app, world, ORDER | {"refunded": "14.50"})
+            until_somebody_waits(app.db)
+        assert report.result().updated == 0
+    order, *_ = stored(app)
+    assert order.refunded_minor == 2900
