@@ -33,7 +33,7 @@ _DATELESS = _ENDED | {"exception", "available_for_pickup", "returning", "expired
 _OPEN_RETURN = frozenset({"requested", "info_needed", "approved", "label_issued", "in_transit", "partially_received"})
 # Stopped, but coming all the same: the date matters more than the word for it.
 _HELD_UP = frozenset({"exception.weather", "exception.capacity", "exception.misrouted"})
-_NOT_UNDER_WAY = frozenset({"pending", "info_received", "cancelled"})
+NOT_UNDER_WAY = frozenset({"pending", "info_received", "cancelled"})
 _STEPS = len(words.MILESTONES)
 _ROUND = words.MILESTONES.index("Out for delivery")
 # Where these are, no milestone has a name for: the status stands in its place.
@@ -180,7 +180,7 @@ def _has_slipped(row: Any) -> bool:
 def _is_called_off(order: Any, shipments: Sequence[Any]) -> bool:
     """Cancelled before anything of it left us. A parcel under way matters more than the word."""
     cancelled = bool(order.cancelled_at) or order.stage == "cancelled"
-    return cancelled and all(row.status in _NOT_UNDER_WAY for row in shipments)
+    return cancelled and all(row.status in NOT_UNDER_WAY for row in shipments)
 
 
 # --- hero ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from portal.tables import Brand, Order, OrderLine, Product, ReturnCase, ReturnIt
 from portal.web import words
 from portal.web.dates import day, money
 from portal.web.view_frame import picture
-from portal.web.view_order import carrier_name, carrier_of, zone_of
+from portal.web.view_order import NOT_UNDER_WAY, carrier_name, carrier_of, zone_of
 from returns.reasons import REASONS, is_faulty
 
 STEPS = 3
@@ -485,7 +485,10 @@ def case_view(
         "even": case.resolution == "exchange_variant" and not (case.refund_minor or case.plan.get("pays_minor")),
         "credit_code": case.credit_code,
         "can_cancel": case.status in CANCELLABLE,
-        "parcel": _parcel(told, parcel) if parcel is not None else None,
+        # A label that was given back with its return is no parcel that waits.
+        "parcel": _parcel(told, parcel)
+        if parcel is not None and not (case.status in _ENDED and parcel.status in NOT_UNDER_WAY)
+        else None,
     }
 
 

@@ -178,8 +178,13 @@ RETURN_STATUS: Mapping[str, Shown] = {
     "resolving": Shown("Nearly done", "money", "info", "All is well. Your refund or exchange is being made."),
     "completed": Shown("Done", "check", "ok", "This return is complete."),
     "rejected": Shown("Declined", "info", "bad", "We could not accept this return."),
-    "cancelled": Shown("Cancelled", "info", "", "You cancelled this return."),
-    "expired": Shown("Closed", "clock", "", "The parcel was not handed in in time."),
+    "cancelled": Shown("Cancelled", "info", "", "You keep the items. Please don’t send anything."),
+    "expired": Shown(
+        "Closed",
+        "clock",
+        "",
+        "It was not handed in in time. You can ask again from your order, while that is possible.",
+    ),
     "lost": Shown("Lost on the way", "alert", "warn", "The carrier lost it. You don’t have to do anything."),
 }
 

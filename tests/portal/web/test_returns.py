@@ -493,12 +493,31 @@ def test_every_state_of_a_return_has_a_page(client: Client, app: App, confirmed:
     is_clean(page.text)
     if status == "rejected":
         assert "It was worn &lt;outdoors&gt;." in page.text
+        assert "How to reach us" in page.text
+    assert f'href="{confirmed.partition("/returns/")[0]}#help"' in page.text
     now = re.search(r'<li class="now".*?<b>(.*?)</b>', page.text)
     awaited = {"requested": "Approval", "received": "Refund", "lost": "Refund", "resolving": "Refund"}
     told = {"requested": "Hand it in"} | {name: "Handed in" for name in ("received", "completed", "lost", "resolving")}
     if status in told:
         assert (now[1] if now else "") == awaited.get(status, ""), "what is ahead is not told as done"
         assert f"<b>{told[status]}</b>" in page.text
+
+
+@pytest.mark.parametrize(("moved", "seen"), [("info_received", False), ("in_transit", True)])
+def test_a_return_that_ended_waits_for_no_parcel(
+    client: Client, app: App, world: World, confirmed: str, moved: str, seen: bool
+) -> None:
+    def end(tx: Session) -> None:
+        case = tx.exec(select(ReturnCase)).one()
+        case.status = "cancelled"
+        known = tx.get_one(Shipment, world.shipments[0].id).model_dump(exclude={"id", "public_id"})
+        again = {"number": "NP3", "number_key": "NP3", "direction": "return", "return_id": case.id, "status": moved}
+        tx.add(Shipment(**{**known, **again}))
+
+    change(app, end)
+    page = client.get(confirmed).text
+    assert ("Your parcel to us" in page) is seen
+    assert "You keep the items." in page
 
 
 def test_a_shortened_month_and_the_end_of_its_sentence_share_one_full_stop(
