@@ -52,6 +52,7 @@ from carriers.errors import BadCredentials, BadPayload, BadSignature, Refused, U
 from carriers.gateway import gateway_errors
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
+    NOWHERE,
     UNTIMED,
     Said,
     When,
@@ -136,6 +137,38 @@ EVENTS: Final[Mapping[str, str]] = {
     "TM": "picked_up",
 }
 
+# How sentences of a summary begin: the words that stand beside a code where USPS tells codes.
+SENTENCES: Final[Mapping[str, str]] = {
+    "accepted at usps origin facility,": "OA",
+    "accepted at usps origin sort facility,": "OA",
+    "acceptance,": "03",
+    "arrived at post office,": "07",
+    "arrived at usps facility,": "10",
+    "arrived at usps origin facility,": "10",
+    "arrived at usps regional facility,": "A1",
+    "arrived at usps regional origin facility,": "10",
+    "available for pickup,": "16",
+    "delivered,": "01",
+    "departed post office,": "SF",
+    "departed usps facility,": "EF",
+    "departed usps regional facility,": "T1",
+    "in transit to next facility,": "TL",
+    "notice left,": "02",
+    "origin post is preparing shipment,": "NP",
+    "out for delivery,": "OF",
+    "shipping label created,": "GX",
+    "sorting complete,": "PC",
+    "usps in possession of item,": "03",
+    "your item arrived at our usps facility ": "10",
+    "your item departed our usps facility ": "EF",
+    "your item is out for delivery ": "OF",
+    "your item was delivered ": "01",
+}
+# A delivery, by its code, that is the end of a way back.
+_TO_SENDER: Final = "original sender"
+# A delivery that is none yet: somebody else does the rest.
+_TO_AGENT: Final = "agent"
+
 # `statusCategory`, the summary that USPS makes of a parcel. "Alert" is any trouble, so there the newest scan speaks.
 CATEGORIES: Final[Mapping[str, str]] = {
     "Accepted": "picked_up",
@@ -189,6 +222,8 @@ _OVER = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
 _MARKUP = re.compile(r"<[^<>]{0,20}>")
 _DUPLICATE = re.compile(r"subscriptionId\s*:\s*([0-9A-Za-z-]{8,64})")
 _MONTH_DATE = re.compile(r"([A-Z][a-z]+) ([0-9]{1,2}), ([0-9]{4})")
+_SENTENCE_DAY = re.compile(r"\b[A-Z][a-z]+ [0-9]{1,2}, [0-9]{4}\b")
+_SENTENCE_PLACE = re.compile(r"(?:, | in )([A-Z][A-Z .'-]*), ([A-Z]{2}) ([0-9]{5})\b")
 _MONTHS = {
     **{"January": 1, "February": 2, "March": 3, "April": 4, "May": 5, "June": 6},
     **{"July": 7, "August": 8, "September": 9, "October": 10, "November": 11, "December": 12},
@@ -271,6 +306,8 @@ ABOUT = About(
         ENVIRONMENT,
     ),
     assumed=(
+        "What sentences of a summary mean: they begin with the words that stand beside codes elsewhere. Others, and "
+        "those without a day, say nothing.",
         "The codes of scan events: the table of Publication 199 reached us through clients and recorded answers.",
         "Five calls a minute beside the sixty an hour: one client reports it.",
         "All about pushes (subscription, handshake, X-HMAC): clients agree on it, USPS shows it to customers alone.",
@@ -288,7 +325,6 @@ ABOUT = About(
         "lists of answers are read all the same.",
         "An app without the product Tracking gets tokens, and then 401 for every number.",
         "USPS uses numbers again. Where an answer holds several parcels of one number, the last one mailed counts.",
-        "A summary without scan events holds only sentences; these say no status here.",
         "A return label cannot be cancelled (160187). Postage is not printed on it and due once it is scanned, so an "
         "unused one is thrown away.",
         "Return labels are domestic. Weights above 70 pounds and international returns are refused by USPS.",
@@ -646,7 +682,7 @@ def _answer(answer: Mapping[str, Any], status: int = 200) -> Answer:
     if "trackingNumber" not in answer or answer.keys() & _OTHER_BODIES.keys():
         raise other_body(answer, _OTHER_BODIES, "no trackingNumber in the body; this is not tracking data of USPS")
     scans = [_scan(event) for event in each(answer.get("trackingEvents"))]
-    return Answer((_parcel(answer, scans),))
+    return Answer((_parcel(answer, scans or _sentences(answer.get("eventSummaries"))),))
 
 
 def _pushed(held: Mapping[str, Any]) -> Answer:
@@ -671,7 +707,7 @@ def _summed_up(parcel: Parcel, category: str, estimated: Estimate | None) -> Par
     """The category decides, "Alert" apart; the newest scan of that status says which kind of it."""
     newest = next((scan for scan in reversed(parcel.scans) if scan.status), None)
     status, sub_status = meant(CATEGORIES.get(category))
-    if newest and (status is None or category == "Alert" or status is newest.status):
+    if newest and (status is None or category == "Alert" or newest.status in {status, Status.RETURNED}):
         status, sub_status = newest.status, newest.sub_status
     delivered = [scan.at for scan in parcel.scans if scan.status is Status.DELIVERED and scan.at]
     return replace(
@@ -694,8 +730,47 @@ def _scan(event: Mapping[str, Any]) -> Scan:
 
 
 def _made(moment: When, code: str, words: str, place: Place) -> Scan:
-    status, sub_status = meant(EVENTS.get(code))
+    status, sub_status = _meaning(code, words)
     return scan_of(moment, Said(code, words, status, sub_status), place)
+
+
+def _meaning(code: str, words: str) -> tuple[Status | None, str | None]:
+    status, sub_status = meant(EVENTS.get(code))
+    if status is Status.DELIVERED and _TO_SENDER in words.lower():
+        return Status.RETURNED, None
+    return status, sub_status
+
+
+def _sentences(told: object) -> list[Scan]:
+    """The scans of a summary. Raises TypeError for what is no list of texts."""
+    if told is None:
+        return []
+    if not isinstance(told, list):
+        raise TypeError("a list of sentences was expected")
+    return [scan for sentence in told if (scan := _sentence(_words(sentence)))]
+
+
+def _sentence(words: str) -> Scan | None:
+    """A scan told in one line; None for a line without a day, which tells of no scan."""
+    day = _SENTENCE_DAY.search(words)
+    on = _day(day[0]) if day else None
+    if on is None:
+        return None
+    found = _SENTENCE_PLACE.search(words)
+    place = Place(found[1], found[2], found[3]) if found else NOWHERE
+    plain = f"{words.lower()},"
+    code = next((code for start, code in SENTENCES.items() if plain.startswith(start)), "")
+    status, sub_status = (None, None) if _TO_AGENT in plain else _meaning(code, words)
+    moment = local_with_offset(on.isoformat(), _clock(_CLOCK.search(words)), "")
+    return scan_of(placed(moment, _domestic(place)), Said("", words, status, sub_status, words), place)
+
+
+def _clock(found: re.Match[str] | None) -> str:
+    """ "9:01 am" as "09:01"; empty where there is none."""
+    if not found:
+        return ""
+    hour = int(found[1]) % 12 + (12 if found[3].lower() == "pm" else 0)
+    return f"{hour:02d}:{found[2]}"
 
 
 def _moment(event: Mapping[str, Any], place: Place) -> When:
@@ -817,7 +892,7 @@ def _old_info(info: ET.Element) -> Answer:
             return Answer(not_found=(number,))
         return Answer(errors=(Fault(number, code, _words(child_text(error, "Description"))),))
     events = [*children(info, "TrackSummary"), *children(info, "TrackDetail")]
-    scans = [_old_scan(event) for event in events if event.find("Event") is not None]
+    scans = [scan for event in events if (scan := _old_scan(event))]
     parcel = Parcel(
         number=number, scans=oldest_first(scans, newest_first=True), service=_words(child_text(info, "Class"))
     )
@@ -827,18 +902,17 @@ def _old_info(info: ET.Element) -> Answer:
     return Answer((_summed_up(parcel, child_text(info, "StatusCategory"), estimated),))
 
 
-def _old_scan(event: ET.Element) -> Scan:
+def _old_scan(event: ET.Element) -> Scan | None:
+    if event.find("Event") is None:
+        return _sentence(_words(event.text))
     place = Place(
         city=child_text(event, "EventCity"),
         region=child_text(event, "EventState"),
         postcode=child_text(event, "EventZIPCode"),
         country=child_text(event, "EventCountry"),
     )
-    day, clock = _day(child_text(event, "EventDate")), _CLOCK.fullmatch(child_text(event, "EventTime"))
-    moment = UNTIMED
-    if day:
-        hour = int(clock[1]) % 12 + (12 if clock[3].lower() == "pm" else 0) if clock else 0
-        moment = local_with_offset(day.isoformat(), f"{hour:02d}:{clock[2]}" if clock else "", "")
+    day, clock = _day(child_text(event, "EventDate")), _clock(_CLOCK.fullmatch(child_text(event, "EventTime")))
+    moment = local_with_offset(day.isoformat(), clock, "") if day else UNTIMED
     code, words = child_text(event, "EventCode"), _words(child_text(event, "Event"))
     return _made(placed(moment, _domestic(place)), code, words, place)
 

@@ -149,9 +149,15 @@ def _says_no_more(less: Answer, whole: Answer, path: str) -> None:
 
 
 def a_code_never_seen_is_not_guessed(case: Case, parse: Parse, about: About) -> None:
-    """With every code replaced by one that nobody knows, nothing has a status, and the codes are listed."""
+    """With every code replaced by one that nobody knows, nothing has a status, and the codes are listed.
+
+    A body that tells everything in words, without a single code, is not tried.
+    """
+    told = [scan for parcel in parse(case.body).parcels for scan in parcel.scans]
+    if told and not any(scan.code for scan in told):
+        return
     known = {part for code in about.codes for part in (code, *code.split("/"))}
-    known |= {scan.code for parcel in parse(case.body).parcels for scan in parcel.scans}
+    known |= {scan.code for scan in told}
     known |= {code.lstrip("0") for code in known}  # numbers lose their leading zeros
     try:
         answer = parse(case.form.renamed(case.body, known - {""}))

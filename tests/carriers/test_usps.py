@@ -237,6 +237,43 @@ def test_the_expected_day_is_a_date_in_either_spelling() -> None:
     assert parcel(event(eventCode="01"), expectedDeliveryDate="2026-11-23").estimated is None
 
 
+@pytest.mark.parametrize(
+    ("sentence", "status", "local"),
+    [
+        ("Delivered, In/At Mailbox, November 20, 2026, 1:58 pm, RENO, NV 89501", "delivered", "2026-11-20T13:58:00"),
+        ("Delivered, To Original Sender, November 20, 2026, RENO, NV 89501", "returned", "2026-11-20"),
+        ("Your item was delivered at 12:55 pm on April 5, 2026 in RENO, NV 89501.", "delivered", "2026-04-05T12:55:00"),
+        ("Your item arrived at our USPS facility in RENO, NV 89501 on January 6, 2026 at 10:45 pm. It goes on.",
+         "in_transit", "2026-01-06T22:45:00"),
+        ("Your item was delivered to an agent at 9:00 am on April 05, 2026", None, "2026-04-05T09:00:00"),
+        ("Delivered to Agent for Final Delivery, November 20, 2026, 1:58 pm", None, "2026-11-20T13:58:00"),
+        ("Delivery status not updated, November 20, 2026, 1:58 pm", None, "2026-11-20T13:58:00"),
+    ],
+)  # fmt: skip
+def test_a_sentence_of_a_summary_is_a_scan_where_it_begins_with_known_words(
+    sentence: str, status: str | None, local: str
+) -> None:
+    found = CARRIER.parse(json.dumps({"trackingNumber": "1", "eventSummaries": [sentence]}).encode()).parcels[0]
+    old = f'<TrackResponse><TrackInfo ID="1"><TrackSummary>{sentence}</TrackSummary></TrackInfo></TrackResponse>'
+    assert CARRIER.parse(old.encode()).parcels == (found,)
+    (scan,) = found.scans
+    assert (scan.status, found.status, scan.local, scan.text) == (status, status, local, sentence)
+    assert scan.place.city == ("RENO" if "RENO" in sentence else "")
+
+
+def test_a_sentence_without_a_day_is_no_scan_and_two_of_one_minute_are_two() -> None:
+    told = ["We could not locate your item.", *(f"{word}, May 1, 2026, 9:00 am" for word in ("Odd", "Strange"))]
+    found = CARRIER.parse(json.dumps({"trackingNumber": "1", "eventSummaries": told}).encode()).parcels[0]
+    assert len({scan.key() for scan in found.scans}) == 2
+    with pytest.raises(BadPayload):
+        CARRIER.parse(b'{"trackingNumber": "1", "eventSummaries": "Delivered"}')
+
+
+def test_a_delivery_to_the_original_sender_is_a_return() -> None:
+    found = parcel(event(eventCode="01", eventType="Delivered, To Original Sender"), statusCategory="Delivered")
+    assert (found.status, found.scans[0].status, found.delivered_at) == (Status.RETURNED, Status.RETURNED, None)
+
+
 def test_the_last_use_of_a_reused_number_counts_in_whatever_order() -> None:
     old = details(event(eventCode="01", GMTTimestamp=None, eventTimestamp="2026-08-20T07:10:00Z"))
     new = details(event(eventCode="GX"))
