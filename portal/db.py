@@ -119,13 +119,17 @@ def insert_once(tx: Session, table: type[SQLModel], values: Mapping[str, Any] | 
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether this is the database's trouble (lost, full, locked, no connection free), not the request's."""
+    """Whether this is the database's trouble (lost, full, locked, damaged, no connection free), not the request's."""
     if isinstance(error, PoolTimeout):
         return True
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or (error.orig is not None and is_outage(error.orig))
-    # The driver's own, from a connection that somebody keeps to itself; psycopg has a subclass per condition.
-    return any(kind.__name__ in {"OperationalError", "InterfaceError"} for kind in type(error).__mro__)
+    # The driver's own, from a connection that somebody keeps to itself; psycopg has a subclass per condition. SQLite
+    # says of a damaged file no more than the common ancestor of all errors.
+    kinds = type(error).__mro__
+    return kinds[0].__name__ == "DatabaseError" or any(
+        k.__name__ in {"OperationalError", "InterfaceError"} for k in kinds
+    )
 
 
 def _connect_args(url: str) -> dict[str, Any]:

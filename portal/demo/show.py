@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import httpx
+from sqlalchemy.exc import DatabaseError
 
 from portal.app import App, build
 from portal.commands.terminal import Stop, say, tell
@@ -118,7 +119,11 @@ def run(port: int, folder: str, *, fast: bool) -> None:
         state = _state(place / "state.json")
         tell(f"preparing {place}")
         with _family(place, state, port) as family:
-            _show(family, place, state, port, fast, stopped)
+            try:
+                _show(family, place, state, port, fast, stopped)
+            except DatabaseError as error:
+                words = f"{place / 'doorstep.db'} cannot be used: {error.orig}"
+                raise Stop(words, f"where it is damaged, remove the folder {place} to begin anew") from None
     tell("stopped")
 
 

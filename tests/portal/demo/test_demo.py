@@ -77,6 +77,16 @@ def look_up(where: dict[str, Any], order: dict[str, str]) -> httpx.Response:
 
 
 @pytest.mark.slow
+def test_a_damaged_database_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "doorstep.db").write_bytes(b"not a database at all" * 1000)
+    process = start(tmp_path, free_port())
+    told = process.communicate(timeout=120)[0]
+    assert process.returncode == 1
+    assert "file is not a database" in told
+    assert f"remove the folder {tmp_path} to begin anew" in told
+
+
+@pytest.mark.slow
 def test_a_second_demo_leaves_the_folder_of_the_first_alone(
     demo: tuple[dict[str, Any], subprocess.Popen[str], Path],
 ) -> None:

@@ -114,6 +114,16 @@ def test_while_another_process_keeps_everybody_out_all_come_again(
     assert push("d-1").status_code == 200
 
 
+def test_a_damaged_file_is_503_for_whoever_reads_it(client: Client, app: App, database_url: str) -> None:
+    app.db.engine.dispose()
+    client.app.db.close()
+    with open(database_url.removeprefix("sqlite:///"), "r+b") as file:
+        file.write(b"\0" * 4096)
+    for path in ("/t/a-link", "/console/sign-in", "/how-to/none", "/health/ready"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers.get("retry-after")) == (503, "5"), path
+
+
 def test_a_full_disk_is_503_for_whoever_writes_and_heals(
     client: Client, app: App, push: Callable[[str], httpx.Response]
 ) -> None:
