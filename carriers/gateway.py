@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from carriers.contract import Fault
-from carriers.reading import text
+from carriers.contract import Answer, Fault, Reads
+from carriers.errors import BadPayload
+from carriers.reading import as_object, text
 
 # What such a body is made of. One that holds anything else is about something else.
 _KEYS: Final = frozenset(
@@ -39,6 +40,25 @@ _WORDS: Final = (
 _SURE: Final = frozenset({"error", "errors", "fault", "reasons", "errorCode", "error_code", "errorMessage", "httpCode"})
 _WORDS_ALONE: Final = frozenset({"message", "Message", "detail"})
 _FINE: Final = frozenset({"", "0", "ok", "success"})
+
+
+def read_answer(carrier: Reads, body: bytes, status: int) -> Answer:
+    """What an answer says to the carrier's adapter; of a call that failed, else, to whom gateways are known.
+
+    Raises BadPayload, in the adapter's words.
+    """
+    try:
+        return carrier.parse(body, status)
+    except BadPayload:
+        if status < 400:
+            raise
+        try:
+            told = gateway_errors(as_object(body), status)
+        except BadPayload:
+            told = ()
+        if not told:
+            raise
+        return Answer(errors=told)
 
 
 def gateway_errors(body: Mapping[str, Any], status: int = 200) -> tuple[Fault, ...]:

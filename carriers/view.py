@@ -8,6 +8,7 @@ from typing import Any
 from carriers.contract import Answer, Estimate, Hooked, Label, Parcel, Reads, ReadsLabels, Scan
 from carriers.documents import measured
 from carriers.errors import BadPayload, Refused
+from carriers.gateway import read_answer
 from carriers.registry import all_carriers
 
 
@@ -25,7 +26,7 @@ def parse_file(slug: str, body: bytes, *, hook: bool = False, status: int = 200)
     if not isinstance(carrier, Reads):
         raise BadPayload(f"{carrier.about.name} cannot be tracked")
     try:
-        return carrier.parse(body, status)
+        return read_answer(carrier, body, status)
     except BadPayload:
         if not isinstance(carrier, Hooked):
             raise

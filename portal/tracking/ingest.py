@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select, update
 
 from carriers.contract import Answer, Carrier, Hooked, Parcel, Reads, Trust
 from carriers.errors import BadPayload
+from carriers.gateway import read_answer
 from carriers.registry import all_carriers
 from portal.app import App
 from portal.claim import claim, failed
@@ -93,7 +94,7 @@ def _answer(carrier: Carrier, row: Row[Any]) -> Answer:
         return carrier.parse_hook(row.body)
     if not isinstance(carrier, Reads):
         raise BadPayload("nothing of this carrier can be read")
-    answer = carrier.parse(row.body, row.http_status)
+    answer = read_answer(carrier, row.body, row.http_status)
     return answer.asked_for(row.asked) if row.via == "poll" else answer
 
 
@@ -123,6 +124,14 @@ def numbers_of(answer: Answer) -> list[str]:
         *(fault.number for fault in answer.errors if fault.number),
     )
     return list(dict.fromkeys(filter(None, map(tracking_key, named))))
+
+
+def _concerned(row: Row[Any], answer: Answer) -> list[str]:
+    """The numbers that an answer is about: those it names; where a whole poll failed, those that were asked for."""
+    found = numbers_of(answer)
+    if not found and answer.errors and row.via == "poll":
+        return list(filter(None, map(tracking_key, row.asked)))
+    return found
 
 
 class Taking:
@@ -155,7 +164,7 @@ class Taking:
         self._settle(batch)
 
     def _load(self, batch: Sequence[Read]) -> None:
-        numbers = {number for read in batch if read.answer for number in numbers_of(read.answer)}
+        numbers = {number for read in batch if read.answer for number in _concerned(read.row, read.answer)}
         ids = {read.row.connection_id for read in batch}
         self.connections = {
             _id(row): row for row in self.tx.exec(select(Connection).where(col(Connection.id).in_(ids)))
@@ -170,6 +179,9 @@ class Taking:
         known = {number: self._shipments(number, read.row) for number in numbers_of(answer)}
         if not any(known.values()):
             self.notes[read.row.id] = NOBODY if known else _whole_call(answer)
+            for number in _concerned(read.row, answer):
+                for shipment in self._shipments(number, read.row):
+                    shipment.error = _whole_call(answer)[:200]
             return
         if read.is_hint:
             self._hint(shipment for shipments in known.values() for shipment in shipments)

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, delete, select, update
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Authorises, Carrier, Hooked, Labels, ReadsFiles, Subscribes, Tracks
 from carriers.errors import BadCredentials, BadPayload, CarrierError, RateLimited, Unavailable, UnknownNumber
+from carriers.gateway import read_answer
 from carriers.http import Http, Renews
 from carriers.registry import all_carriers
 from portal.app import App
@@ -212,7 +213,7 @@ def _tracking(app: App, connection: Connection, carrier: Tracks, http: Http, num
         return Finding("tracking", "open", "over_budget", {"until": f"{until:%Y-%m-%d %H:%M} UTC"})
     try:
         fetched = carrier.fetch(http, [number])
-        return _told(carrier.parse(fetched.body, fetched.status).asked_for([number]), number)
+        return _told(read_answer(carrier, fetched.body, fetched.status).asked_for([number]), number)
     except UnknownNumber:
         return Finding("tracking", "ok", "number_unknown", {"number": number})
     except CarrierError as error:

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carriers.adapters.la_poste import CARRIER
 from carriers.contract import Fault
-from carriers.gateway import gateway_errors
+from carriers.errors import BadPayload
+from carriers.gateway import gateway_errors, read_answer
 
 
 @pytest.mark.parametrize(
@@ -85,3 +87,11 @@ ANY = st.recursive(
 @given(st.dictionaries(st.sampled_from(["error", "errors", "fault", "response", "detail", "code", "message"]), ANY))
 def test_whatever_the_values_are_nothing_is_raised(body: dict[str, Any]) -> None:
     assert all(isinstance(fault.text, str) for fault in gateway_errors(body, 500))
+
+
+def test_a_call_that_failed_is_read_by_the_gateways_words_where_the_adapter_knows_none() -> None:
+    body = b'{"message": "no Route matched with those values"}'
+    assert read_answer(CARRIER, body, 404).errors[0].text == "no Route matched with those values"
+    for odd, status in ((body, 200), (b"<html>", 404), (b'{"never": "heard of"}', 404)):
+        with pytest.raises(BadPayload):
+            read_answer(CARRIER, odd, status)

@@ -289,6 +289,26 @@ def test_what_is_signed_but_not_understood_is_kept_and_listed(app: App, world: W
     assert good.done_at == clock.now
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b'{"error": {"code": "batch_size", "message": "too many"}}', "batch_size: too many"),
+        (b'{"message": "no Route matched with those values"}', "no Route matched with those values"),
+    ],
+)
+def test_a_poll_that_failed_as_a_whole_is_said_of_the_parcels_asked_about(
+    app: App, world: World, said: bytes, told: str
+) -> None:
+    keep(app, world.connection, said, via="poll", status=404, asked=[NUMBER])
+    drain(app)
+    assert told in shipment(app).error
+    assert shipment(app, "NP447109261GB").error == ""
+    assert shipment(app).heard_at is None
+    keep(app, world.connection, body([]), via="poll", asked=[NUMBER])
+    drain(app)
+    assert shipment(app).error == ""
+
+
 def test_one_row_that_fails_does_not_stop_the_others(
     app: App, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
