@@ -107,7 +107,7 @@ def view(
     page: Page, *, brand: Brand, trust: Trust, now: datetime, speech: NullTranslations = words.ENGLISH
 ) -> dict[str, Any]:
     """Keys: title, number, hero, notes, parcels, waiting, back, returns, howto, help, hours, ledger, paid_with,
-    address, masked, may_act. All text is plain; the template escapes it."""
+    address, masked, can_mail, may_act. All text is plain; the template escapes it."""
     order, zone = page.order, zone_of(brand.zone)
     told = _Told(
         brand=brand,
@@ -641,6 +641,7 @@ def _details(told: _Told, order: Any, lines: Sequence[Any]) -> dict[str, Any]:
         "paid_with": order.payment_hint if shows_money else "",
         "address": address,
         "masked": masked,
+        "can_mail": bool(order.has_email),
         "placed": told.day(order.placed_at.astimezone(told.zone).date()),
     }
 

@@ -68,6 +68,7 @@ _OPENED = _by_count(
             _session.trust,
             _session.created_at,
             exists().where(_case.order_id == _order.id).label("has_returns"),
+            (_order.email != "").label("has_email"),
             *(_order[name] for name in _ORDER_COLUMNS),
         )
         .join_from(_table(ShopperSession), _table(Order), _order.id == _session.order_id)
@@ -154,8 +155,11 @@ def send_link(ask: Ask) -> Go:
     """Mails the private link to the address on this order, wherever that is."""
     if ask.who.trust == "agent":  # what is mailed in the shopper's name is the shopper's to ask for
         raise Refusal("agent_looks", 403)
-    mail_link(ask.tx, ask.brand, ask.who.order, ask.now)
-    return Go(f"/orders/{ask.who.order.public_id}?mailed=1")
+    order = ask.who.order
+    if not order.email:
+        raise Refusal("no_address", 409)
+    mail_link(ask.tx, ask.brand, order, ask.now)
+    return Go(f"/orders/{order.public_id}?mailed=1")
 
 
 def reader_of_shipment(ask: Ask) -> Reads[Row[Any]]:

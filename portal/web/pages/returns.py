@@ -31,7 +31,7 @@ def begin(ask: Ask) -> View:
     """Step 1, empty. Says so when nothing has arrived yet, and to whom it may not be shown."""
     order = ask.who.order
     if not ask.who.sees_all:
-        return _show(ask, "pages/returns/needs_link.html", {})
+        return _show(ask, "pages/returns/needs_link.html", {"can_mail": bool(order.email)})
     offer = start.offer(ask.tx, ask.brand, order, ask.now)
     untracked = order.stage == "completed"  # the shop says that it arrived, and no parcel could
     if view_return.is_too_early(offer) and "arrived" not in ask.query and not untracked:

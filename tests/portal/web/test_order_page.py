@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from types import SimpleNamespace
@@ -41,7 +42,7 @@ ORDER = SimpleNamespace(
     "city": "Keswick", "postcode": "CA12 5DJ", "country": "GB"}, currency="GBP", items_minor=32900,
     discount_minor=3290, shipping_minor=495, tax_minor=0, tax_included=True, total_minor=30105, refunded_minor=0,
     stage="shipped", cancelled_at=None, placed_at=NOON - timedelta(days=5), promised_from=date(2026, 11, 24),
-    promised_to=date(2026, 11, 25), payment_hint="Visa ending 4242",
+    promised_to=date(2026, 11, 25), payment_hint="Visa ending 4242", has_email=True,
 )  # fmt: skip
 PARCEL: Mapping[str, Any] = {
     "id": 7, "public_id": "p7", "carrier": "northpost", "number": "NP447109260GB", "status": "in_transit",
@@ -456,6 +457,22 @@ def test_the_private_link_is_mailed_to_the_address_on_the_order(client: Client, 
     page = client.follow(sent)
     assert "mailed a private link" in page.text
     assert "ada@example.test" not in page.text
+
+
+def test_no_link_is_promised_where_there_is_no_address_to_send_it_to(client: Client, app: App, world: World) -> None:
+    def forget(tx: Session) -> None:
+        tx.get_one(Order, world.order.id).email = ""
+
+    path = look_up(client, who="CA12 5DJ").headers["location"]
+    form = re.search(r'name="csrf" value="([^"]+)"', client.get(path).text)
+    change(app, forget)
+    for page in (client.get(path).text, client.get(f"{path}/returns/new").text):
+        assert "there is no email address on this order" in page
+        assert f'action="{path}/link"' not in page
+        is_clean(page)
+    refused = client.post(f"{path}/link", {"csrf": form[1] if form else ""})
+    assert refused.status_code == 409
+    assert "Nothing was sent." in refused.text
 
 
 PAYLOADS = (
