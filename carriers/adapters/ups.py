@@ -464,8 +464,8 @@ class Ups:
                 required=False,
                 default="v1",
                 choices={
-                    "v1": "v1, address and credential go to UPS with each subscription",
-                    "v2": "v2, you enter address and credential at UPS once",
+                    "v1": "v1, told with each subscription",
+                    "v2": "v2, entered at UPS once",
                 },
             ),
             Field("account", "Account number", "Six characters; needed for labels.", required=False),

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
+from urllib.parse import quote, urlencode
 
 from sqlmodel import col, select, update
 
@@ -116,7 +117,8 @@ def agent(ask: Ask) -> SignedIn:
     )
     row = ask.tx.exec(query).first() if token else None
     if row is None:
-        raise SignIn(f"/console/sign-in?next={ask.url_path}")
+        asked = f"?{urlencode(ask.query)}" if ask.query else ""
+        raise SignIn(f"/console/sign-in?next={quote(ask.url_path + asked)}")
     session, person = row
     ask.session = session.token_hash
     return SignedIn(person)

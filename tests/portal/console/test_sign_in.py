@@ -104,6 +104,14 @@ def test_a_session_ends_after_half_an_hour_of_rest_but_not_of_reading(kim: Desk,
     assert kim.get("/console/messages").headers["location"] == "/console/sign-in?next=/console/messages"
 
 
+def test_what_was_asked_for_is_found_after_signing_in(client: Client, kim: Desk, clock: Clock) -> None:
+    clock.forward(timedelta(hours=13))
+    gate = kim.get("/console/search?q=a+%26+b%23c&x=1").headers["location"]
+    page = kim.get(gate).text
+    answer = kim.press(page, "/console/sign-in", email="kim@doorstep.test", password=PASSWORD)
+    assert answer.headers["location"] == "/console/search?q=a+%26+b%23c&x=1"
+
+
 def test_a_session_ends_after_twelve_hours_however_busy(kim: Desk, clock: Clock) -> None:
     for _ in range(12 * 3 - 1):
         clock.forward(timedelta(minutes=20))
