@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Row
 from sqlmodel import Session, col, delete, select, update
 
+from carriers.contract import Parcel
 from carriers.registry import all_carriers
 from portal.app import App, utc_now
 from portal.db import Database
@@ -151,7 +152,9 @@ def _read(tx: Session, wanted: Sequence[int]) -> _Reading:
         read = read_row(row)
         if read.answer is None or read.is_hint:
             continue
-        parcels = {tracking_key(parcel.number): parcel for parcel in read.answer.parcels}
+        parcels: dict[str, list[Parcel]] = {}
+        for parcel in read.answer.parcels:
+            parcels.setdefault(tracking_key(parcel.number), []).append(parcel)
         owners = _owners(tx, connections[row.connection_id], row, list(parcels))
         mine = [owner for owner in owners if owner.id in reading.scans]
         if not mine:
@@ -160,7 +163,8 @@ def _read(tx: Session, wanted: Sequence[int]) -> _Reading:
         if row.dead_at is not None:
             reading.revived.append(row.id)
         for owner in mine:
-            for kept in map(meant.of, kept_of(parcels[owner.number_key], row.carrier)):
+            told = (kept for parcel in parcels[owner.number_key] for kept in kept_of(parcel, row.carrier))
+            for kept in map(meant.of, told):
                 reading.scans[owner.id].setdefault(kept.key, (kept, row.id, row.received_at))
     return reading
 

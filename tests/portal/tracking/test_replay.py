@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from sqlmodel import col, select, update
 
 from portal.app import App
@@ -12,7 +13,7 @@ from portal.jobs.delays import look_again
 from portal.tables import Inbox, Outbox, Scan, Shipment
 from portal.tracking.replay import apply, plan
 from tests.conftest import Clock
-from tests.portal.tracking.northpost import event, journey
+from tests.portal.tracking.northpost import answer, event, journey
 from tests.portal.tracking.test_ingest import body, drain, keep, messages, shipment
 from tests.world import World
 
@@ -40,6 +41,17 @@ def everything(app: App) -> list[Any]:
 
 def test_nothing_to_change_is_nothing_shown(app: App, world: World, clock: Clock) -> None:
     delivered(app, world, clock)
+    assert plan(app.db, now=clock.now) == []
+
+
+def test_one_parcel_told_twice_in_one_body_in_two_spellings_stays_whole(app: App, world: World, clock: Clock) -> None:
+    collected, at_hub = (event(code, clock.now - timedelta(hours=hours)) for code, hours in (("COL", 9), ("HIN", 3)))
+    (again,) = answer("np4471-09260 gb", [at_hub])["parcels"]
+    whole = answer("NP447109260GB", [collected])
+    keep(app, world.connection, orjson.dumps(whole | {"parcels": [*whole["parcels"], again]}))
+    drain(app)
+    settle(app)
+    assert shipment(app).story["count"] == 2
     assert plan(app.db, now=clock.now) == []
 
 
