@@ -36,7 +36,7 @@ FLAGS = (
 )
 ADA, POSTCODE = "Ada Sample", "LS1 4AP"
 # Orders of their own for tests that change something, beside the demo's samples.
-STOCK = {"tarnwick": 6, "noctuelle": 1}
+STOCK = {"tarnwick": 8, "noctuelle": 1}
 ITEMS = {
     "tarnwick": {"JACKET-M-SPR": 1, "MUG-350": 2, "PEGS-6": 1},
     "noctuelle": {"SERUM-30": 1, "BALM-100": 2},

@@ -104,6 +104,30 @@ def start_return(page: Page) -> str:
     return found[1]
 
 
+def test_the_browsers_own_back_button_leads_from_step_to_step_and_confirms_nothing_twice(
+    shopper: Page, demo: Demo
+) -> None:
+    look_up(shopper, demo.arrived())
+    shopper.get_by_role("link", name="Start a return").click()
+    shopper.get_by_label("Rime down jacket").check()
+    shopper.get_by_label("What’s the reason?").first.select_option("too_small")
+    shopper.get_by_role("button", name="Continue").click()
+    shopper.get_by_role("button", name="Continue").click()
+    expect(heading(shopper, "Check and confirm")).to_be_visible()
+    for step in ("What would you like instead?", "What would you like to return?"):
+        shopper.go_back()
+        expect(heading(shopper, step)).to_be_visible()
+    expect(shopper.get_by_label("Rime down jacket")).to_be_checked()
+    for _ in range(2):
+        shopper.go_forward()
+    shopper.get_by_role("button", name="Confirm return").click()
+    expect(shopper).to_have_url(re.compile(r"/returns/(?!new)[\w-]+$"))
+    here = shopper.url
+    shopper.go_back()
+    shopper.get_by_role("button", name="Confirm return").click()
+    expect(shopper).to_have_url(here)
+
+
 def read_label(page: Page, rma: str) -> str:
     """The label as a parcel counter reads it; returns the tracking number."""
     address = page.get_by_role("link", name="Label PDF").get_attribute("href")

@@ -22,6 +22,8 @@ from portal.web.view_frame import shop_view
 from portal.web.view_return import Draft, LabelState, telling
 from portal.web.words import RESOLUTION
 
+# A step is the answer to a form: a browser that may not keep it shows an error instead when one goes back.
+_GOING_BACK = {"Cache-Control": "private, no-cache"}
 # What carriers send as documents, by their first bytes: what they call them is not always true.
 _KINDS = {b"%PDF-": ("application/pdf", "pdf"), b"\x89PNG": ("image/png", "png"), b"GIF8": ("image/gif", "gif")}
 
@@ -194,7 +196,8 @@ def _review(ask: Ask, offer: Offer, draft: Draft, *, changed: bool = False) -> V
 def _show(ask: Ask, template: str, values: Mapping[str, object], *, status: int = 200) -> View:
     order: Order = ask.who.order
     base = f"/orders/{order.public_id}"
-    return shop_view(ask, template, {"base": base, "number": order.number, **values}, status=status)
+    values = {"base": base, "number": order.number, **values}
+    return shop_view(ask, template, values, status=status, headers=_GOING_BACK)
 
 
 def _sees_all(ask: Ask) -> None:

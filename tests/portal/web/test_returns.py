@@ -214,6 +214,12 @@ def test_what_is_missing_or_wrong_is_named_by_item(
     is_clean(page.text)
 
 
+def test_a_step_may_be_gone_back_to(client: Client, world: World, path: str) -> None:
+    first = client.get(f"{path}/returns/new")
+    second = step(client, path, first, "resolution", **chosen(world))
+    assert {page.headers["cache-control"] for page in (first, second)} == {"private, no-cache"}
+
+
 def test_an_order_of_many_lines_is_no_form_too_long(client: Client, world: World, path: str) -> None:
     first = client.get(f"{path}/returns/new")
     others = {f"{name}-line{n}": "" for n in range(120) for name in ("quantity", "reason", "comment")}
