@@ -16,7 +16,7 @@ from sqlmodel import col, func, select
 from portal import migrate
 from portal.app import App, build
 from portal.db import sqlite_module, wal_is_safe
-from portal.settings import Settings, SettingsError, load
+from portal.settings import Settings, SettingsError, load, unknown_names
 from portal.tables import Agent, Brand, Connection, PolicyVersion
 
 SMTP_SECONDS = 5
@@ -57,6 +57,8 @@ def examine() -> list[Finding]:
 
 def _all(app: App, settings: Settings) -> Iterator[Finding]:
     yield Finding("settings", "complete")
+    for name in unknown_names():
+        yield Finding("settings", f"{name} is none", "note", "docs/settings.md lists every setting")
     try:
         with app.db.engine.connect() as connection:
             connection.execute(text("SELECT 1"))

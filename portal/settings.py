@@ -3,6 +3,8 @@
 import base64
 import binascii
 import os
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 MIN_KEY_BYTES = 32
 _PREFIX = "DOORSTEP_"
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+# Names of ours that are no settings: read by single commands.
+_NO_SETTINGS = re.compile(r"DOORSTEP_(TRACE|CRASH|CONNECTION_.+)")
 
 
 class SettingsError(Exception):
@@ -34,7 +39,9 @@ class Settings(BaseModel):
     port: int = Field(8000, ge=0, le=65535, description="port that `doorstep serve` listens on; 0 picks a free one")
     console_host: str = Field("", description="host name of the agent console; empty: every brand's host answers it")
     https: bool = Field(True, description="cookies only over HTTPS; off for a trial on one machine")
-    proxies: str = Field("", description="comma-separated proxy addresses whose X-Forwarded-For is believed")
+    proxies: str = Field(
+        "", description="comma-separated addresses or networks of proxies whose X-Forwarded-For is believed; *: of any"
+    )
     smtp_host: str = Field("localhost", description="mail relay")
     smtp_port: int = Field(25, ge=1, le=65535, description="port of the mail relay")
     smtp_user: str = Field("", description="user at the mail relay; empty: no sign-in")
@@ -70,6 +77,24 @@ class Settings(BaseModel):
             value = "postgresql://" + value.removeprefix("postgres://")
         if not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
             raise ValueError("must start with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("console_host")
+    @classmethod
+    def _console_host_is_a_host(cls, value: str) -> str:
+        if value and not _HOST.fullmatch(value):
+            raise ValueError("must be a host name alone, such as desk.example")
+        return value.lower()
+
+    @field_validator("proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: str) -> str:
+        for proxy in _listed(value):
+            try:
+                if proxy != "*":
+                    ip_network(proxy, strict=False)
+            except ValueError:
+                raise ValueError(f"{proxy} is no IP address or network") from None
         return value
 
     @field_validator("file_folders")
@@ -118,6 +143,13 @@ def load(**overrides: Any) -> Settings:
         return Settings(**{name: value for name, value in named.items() if value} | overrides)
     except ValidationError as error:
         raise SettingsError([_fault(dict(e)) for e in error.errors()]) from None
+
+
+def unknown_names() -> list[str]:
+    """Variables that look like settings and are none: misspelt, or of another version."""
+    known = {_PREFIX + name.upper() for name in Settings.model_fields}
+    given = (name for name in os.environ if name.startswith(_PREFIX) and not _NO_SETTINGS.fullmatch(name))
+    return sorted(set(given) - known)
 
 
 def _read_key(text: str) -> bytes:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from portal.settings import SettingsError, load
+from portal.settings import SettingsError, load, unknown_names
 from tests.conftest import SECRET_KEY
 
 
@@ -50,3 +50,34 @@ def test_no_fault_repeats_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsError) as told:
         load()
     assert "not-base64-but-secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PROXIES", "10.0.0.1, proxy.example", "proxy.example is no IP address or network"),
+        ("CONSOLE_HOST", "https://desk.example/", "must be a host name alone"),
+        ("CONSOLE_HOST", "desk.example:8000", "must be a host name alone"),
+    ],
+)
+def test_what_would_never_match_a_request_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv("DOORSTEP_SECRET_KEY", SECRET_KEY)
+    monkeypatch.setenv(f"DOORSTEP_{name}", value)
+    with pytest.raises(SettingsError, match=words):
+        load()
+
+
+def test_addresses_and_networks_of_proxies_and_a_host_in_any_case_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOORSTEP_SECRET_KEY", SECRET_KEY)
+    for proxies in ("127.0.0.1", "10.0.0.0/8, ::1", "*"):
+        monkeypatch.setenv("DOORSTEP_PROXIES", proxies)
+        assert load().proxies == proxies
+    assert load(console_host="Desk.Example").console_host == "desk.example"
+
+
+def test_names_that_are_no_settings_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DOORSTEP_SMPT_HOST", "DOORSTEP_TRACE", "DOORSTEP_CONNECTION_API_KEY", "DOORSTEP_PORT"):
+        monkeypatch.setenv(name, "x")
+    assert unknown_names() == ["DOORSTEP_SMPT_HOST"]

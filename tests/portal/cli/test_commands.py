@@ -254,12 +254,14 @@ def test_a_connections_secret_comes_from_the_environment_only(sqlite_url: str) -
 
 def test_check_names_each_fault_with_how_to_mend_it(sqlite_url: str) -> None:
     make_brand(sqlite_url)
-    closed = doorstep("check", url=sqlite_url, DOORSTEP_SMTP_HOST="127.0.0.1", DOORSTEP_SMTP_PORT="1")
+    mail = {"DOORSTEP_SMTP_HOST": "127.0.0.1", "DOORSTEP_SMTP_PORT": "1", "DOORSTEP_SMPT_HOST": "misspelt"}
+    closed = doorstep("check", url=sqlite_url, **mail)
     told = closed.stdout.decode()
     assert closed.returncode == 1
     assert "FAIL  agents: nobody can sign in" in told
     assert "FAIL  mail: 127.0.0.1:1" in told
     assert " ok   schema" in told
+    assert "note  settings: DOORSTEP_SMPT_HOST is none" in told
 
 
 def test_check_sees_a_changed_key_and_a_wrong_origin(app: App, world: World) -> None:
