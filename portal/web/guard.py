@@ -16,7 +16,8 @@ from portal.web.edge import problem
 
 log = structlog.get_logger("portal.request")
 
-MAX_PAGE_BODY: Final = 64 * 1024
+# A return of many items with a full comment each, in a script whose letters are nine bytes of a form.
+MAX_PAGE_BODY: Final = 256 * 1024
 
 CONTENT_POLICY: Final = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"

@@ -223,6 +223,7 @@ def test_a_step_may_be_gone_back_to(client: Client, world: World, path: str) -> 
 def test_an_order_of_many_lines_is_no_form_too_long(client: Client, world: World, path: str) -> None:
     first = client.get(f"{path}/returns/new")
     others = {f"{name}-line{n}": "" for n in range(120) for name in ("quantity", "reason", "comment")}
+    others |= {f"comment-line{n}": "小" * 1000 for n in range(20)}
     page = step(client, path, first, "resolution", **chosen(world), **others)
     assert "Step 2 of 3" in page.text
 
