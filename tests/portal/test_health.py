@@ -141,7 +141,9 @@ def test_a_page_body_is_capped_before_anything_reads_it(app: App) -> None:
     client = Door(app)
     client.asgi = Starlette(routes=[Route("/echo", echo, methods=["POST"])], middleware=guards(app.settings))
     with client:
-        answers = [client.send("POST", "/echo", host="juniper.test", content=b"x" * size) for size in (262_144, 262_145)]
+        answers = [
+            client.send("POST", "/echo", host="juniper.test", content=b"x" * size) for size in (262_144, 262_145)
+        ]
         drip = client.send("POST", "/echo", host="juniper.test", content=iter_async(b"x" * 1000, 300))
     assert [answer.status_code for answer in answers] == [200, 413]
     assert drip.status_code == 413
