@@ -40,15 +40,20 @@ class Pen:
         self._app = app
         self._lock = threading.Lock()
         self._tried_at = float("-inf")
-        self._is_fine = False
+        self._is_fine = True
 
     def is_fine(self) -> bool:
-        """Tried at most every PEN_SECONDS, because anybody may ask and each try waits for the disk."""
-        with self._lock:
-            if time.monotonic() - self._tried_at >= PEN_SECONDS:
+        """Tried at most every PEN_SECONDS, because anybody may ask and each try waits for the disk.
+
+        Whoever asks meanwhile is told what was so before: a try that waits must not hold up every thread.
+        """
+        if time.monotonic() - self._tried_at >= PEN_SECONDS and self._lock.acquire(blocking=False):
+            try:
                 self._is_fine = self._write()
                 self._tried_at = time.monotonic()
-            return self._is_fine
+            finally:
+                self._lock.release()
+        return self._is_fine
 
     def _write(self) -> bool:
         try:
