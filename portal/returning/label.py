@@ -50,7 +50,7 @@ _OPEN = {State.APPROVED, State.LABEL_ISSUED, State.IN_TRANSIT}
 
 
 class _Unsure(Exception):
-    """A purchase may have been made, and the carrier would sell a second label to whoever asks again."""
+    """A purchase may have been made, and asking again would tell nothing, or buy a second label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _work(app: App, label: Row[Any], line: Line, draw: Draw) -> None:
     except _Unsure as error:
         _unknown(app, job, str(error))
     except (CarrierError, PdfFailed) as error:
-        _fail(app, job, f"{type(error).__name__}: {error}", final=isinstance(error, BadPayload))
+        _fail(app, job, f"{type(error).__name__}: {error}")
 
 
 def _load(app: App, label: Row[Any]) -> _Job:
@@ -165,15 +165,17 @@ def _bought(app: App, job: _Job, line: Line) -> _Job | None:
 
 
 def _purchase(app: App, job: _Job, line: Line) -> BoughtLabel:
-    """Raises _Unsure instead of OutcomeUnknown where asking again would buy again."""
+    """Raises _Unsure for an answer that cannot be read, and for one that is lost where asking again would buy again."""
     try:
         return _carrier(job).buy_label(line(job.connection), label_order(job.case, job.brand, job.order, job.items))
+    except BadPayload as error:
+        raise _Unsure(f"the answer to the purchase cannot be read: {error}") from None
     except OutcomeUnknown as error:
         if _resells(job):
             raise _Unsure(str(error)) from None
         raise
     except CarrierError as error:
-        if error.retry:  # nothing was bought: the next try begins anew
+        if error.retry and _resells(job):  # nothing was bought, and the next try must not take it for a lost answer
             with app.db.transaction() as tx:
                 if _lock(tx, job).state == "buying":
                     _set(tx, job, state="wanted")

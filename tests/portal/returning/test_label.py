@@ -347,6 +347,22 @@ def test_a_purchase_that_may_have_been_made_is_an_agents_question_where_a_repeat
         assert [row.act for row in tx.exec(select(Audit).where(Audit.act == "label.unknown"))] == ["label.unknown"]
 
 
+def test_an_answer_to_a_purchase_that_cannot_be_read_is_an_agents_question(
+    app: App, delivered: World, line: Callable[[Connection], Http]
+) -> None:
+    begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+
+    def garbled(connection: Connection) -> Http:
+        http = line(connection)
+        answers = httpx.MockTransport(lambda _: httpx.Response(200, stream=httpx.ByteStream(b"<html>")))
+        return Http(httpx.Client(transport=answers), http.base, http.auth, http.credentials)
+
+    work_due(app, garbled, no_pdf)
+    label = the_label(app)
+    assert (label.state, label.next_at) == ("unknown", None)
+    assert "cannot be read" in label.error
+
+
 @pytest.mark.usefixtures("forgetful")
 def test_what_was_certainly_not_bought_is_bought_later_also_there(
     app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http], clock: Clock
