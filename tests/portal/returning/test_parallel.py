@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlmodel import col, select, update
 
 from portal.app import App
 from portal.audit import SHOPPER
+from portal.refusal import Refusal
 from portal.returning import start
-from portal.tables import Order
-from tests.portal.returning.test_start import ask
+from portal.tables import Order, Product, ReturnCase
+from tests.portal.returning.test_start import ask, begin
+from tests.postgres import until_somebody_waits
 from tests.world import World
 
 
@@ -47,3 +53,18 @@ def test_the_odd_cent_is_owed_once_to_two_tabs(app: App, delivered: World) -> No
         tx.get_one(type(delivered.lines[1]), delivered.lines[1].id).discount_minor = 291
     owed = _at_once(app, delivered, (1, 1, "too_small"), (1, 1, "too_small"))
     assert sum(owed) == 2 * 1450 - 291
+
+
+def test_goods_that_somebody_else_is_just_taking_are_sold_out(app: App, delivered: World) -> None:
+    if not app.db.is_postgres:
+        pytest.skip("SQLite has one writer at a time")
+    wanted = ask(delivered, (0, 1, "wrong_colour_style"), resolution="exchange_variant", sku="TENT-2-SAND")
+    with ThreadPoolExecutor(1) as pool:
+        with app.db.transaction() as tx:
+            tx.exec(update(Product).where(col(Product.sku) == "TENT-2-SAND").values(stock=0))
+            late = pool.submit(begin, app, delivered, wanted)
+            until_somebody_waits(app.db)
+        with pytest.raises(Refusal, match="sold_out"):
+            late.result()
+    with app.db.reading() as tx:
+        assert tx.exec(select(ReturnCase)).all() == []

@@ -194,6 +194,18 @@ def test_five_failures_in_a_row_open_the_breaker_and_one_success_closes_it(
     assert again(app, connection).failures == 0
 
 
+def test_of_two_processes_that_see_the_rest_end_one_tries_the_carrier(
+    app: App, world: World, clock: Clock, connection: Connection
+) -> None:
+    with app.db.transaction() as tx:
+        account = tx.get_one(Connection, connection.id)
+        account.failures, account.last_error_at = BREAKER, clock.now - timedelta(minutes=1)
+        tx.exec(update(Shipment).values(next_at=clock.now))
+    (seen,) = module.due_connections(app)
+    assert module.claim_call(app, seen, 1) is not None
+    assert module.claim_call(app, seen, 1) is None
+
+
 def test_the_breaker_of_one_carrier_leaves_the_others_alone(
     app: App, world: World, clock: Clock, carrier: Fake, connection: Connection
 ) -> None:

@@ -13,7 +13,7 @@ from portal.jobs.delays import look_again
 from portal.tables import Inbox, Outbox, Scan, Shipment
 from portal.tracking.replay import apply, plan
 from tests.conftest import Clock
-from tests.portal.tracking.northpost import answer, event, journey
+from tests.portal.tracking.northpost import answer, connect, event, journey
 from tests.portal.tracking.test_ingest import body, drain, keep, messages, shipment
 from tests.world import World
 
@@ -41,6 +41,16 @@ def everything(app: App) -> list[Any]:
 
 def test_nothing_to_change_is_nothing_shown(app: App, world: World, clock: Clock) -> None:
     delivered(app, world, clock)
+    assert plan(app.db, now=clock.now) == []
+
+
+def test_what_another_brands_account_says_is_replayed_as_little_as_it_was_taken(
+    app: App, world: World, clock: Clock
+) -> None:
+    keep(app, connect(app, brand_id=world.basalt.id), body(journey(clock.now - timedelta(hours=46))))
+    drain(app)
+    settle(app)
+    assert shipment(app).story["count"] == 0
     assert plan(app.db, now=clock.now) == []
 
 
