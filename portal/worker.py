@@ -32,6 +32,7 @@ log = structlog.get_logger("portal.worker")
 BEAT_EVERY: Final = timedelta(seconds=15)
 # What is being done is finished within this; a call to a carrier ends after 20 s at the latest, its lease runs out.
 GRACE_SECONDS: Final = 15.0
+CLOCK_SECONDS: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ def run(app: App, stop: threading.Event) -> bool:
         scheduler.add_job(ticker, every, id=job.name, next_run_time=soon)
     scheduler.start()
     log.info("worker_started", jobs=len(jobs), worker=worker)
-    stop.wait()
+    _watch_the_clock(scheduler, stop)
     is_clean = _shut_down(scheduler)
     log.info("worker_stopped", worker=worker, kind="clean" if is_clean else "unfinished")
     return is_clean
@@ -140,6 +141,23 @@ def _scheduler(jobs: int) -> BackgroundScheduler:
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 300},
         timezone=UTC,
     )
+
+
+def _watch_the_clock(scheduler: BackgroundScheduler, stop: threading.Event) -> None:
+    """Until `stop` is set. Where the clock is set back, every tick would wait until its old time has come again."""
+    before = _clock_ahead()
+    while not stop.wait(CLOCK_SECONDS):
+        ahead = _clock_ahead()
+        if before - ahead > 1:
+            log.warning("clock_set_back", count=int(before - ahead))
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=datetime.now(UTC))
+        before = ahead
+
+
+def _clock_ahead() -> float:
+    """By how many seconds the wall's clock is ahead of the one that nobody sets."""
+    return time.time() - time.monotonic()
 
 
 def _shut_down(scheduler: BackgroundScheduler) -> bool:

@@ -58,6 +58,26 @@ def test_a_tick_ends_even_if_work_never_does(app: App) -> None:
     assert len(calls) == 5
 
 
+def test_a_clock_set_back_holds_up_no_job(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = threading.Semaphore(0)
+    hourly = Job("test", timedelta(hours=1), lambda _: ran.release() or 0)
+    monkeypatch.setattr(module, "all_jobs", lambda: [hourly])
+    monkeypatch.setattr(module, "CLOCK_SECONDS", 0.02)
+    ahead = [3600.0]
+    monkeypatch.setattr(module, "_clock_ahead", lambda: ahead[0])
+    stop = threading.Event()
+    thread = threading.Thread(target=run, args=(app, stop))
+    thread.start()
+    try:
+        assert ran.acquire(timeout=20)
+        assert not ran.acquire(timeout=0.2)  # not before its hour is over
+        ahead[0] = 0.0
+        assert ran.acquire(timeout=20)
+    finally:
+        stop.set()
+        thread.join(20)
+
+
 def test_a_job_that_fails_is_logged_and_tried_again(app: App) -> None:
     def work(_: App) -> int:
         raise ZeroDivisionError
