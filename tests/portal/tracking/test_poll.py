@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import col, select, update
 from structlog.testing import capture_logs
 
-from carriers.contract import Budget
+from carriers.contract import Budget, Fetched
 from carriers.errors import BadCredentials
 from portal.app import App
 from portal.connections import base_url, create_connection, credentials
@@ -204,6 +204,24 @@ def test_of_two_processes_that_see_the_rest_end_one_tries_the_carrier(
     (seen,) = module.due_connections(app)
     assert module.claim_call(app, seen, 1) is not None
     assert module.claim_call(app, seen, 1) is None
+
+
+def test_what_people_decide_while_a_carrier_is_asked_stays(
+    app: App, world: World, clock: Clock, connection: Connection
+) -> None:
+    with app.db.transaction() as tx:
+        tx.exec(update(Shipment).values(next_at=clock.now))
+    found = module.claim_call(app, connection, 1)
+    assert found is not None
+    clock.forward(timedelta(seconds=3))
+    with app.db.transaction() as tx:
+        tx.get_one(Connection, connection.id).state = "disabled"
+        tx.get_one(Shipment, found.rows[0].id).next_at = clock.now
+    clock.forward(timedelta(seconds=3))
+    module._keep(app, found, Fetched(200, b"{}"))
+    assert again(app, connection).state == "disabled"
+    with app.db.reading() as tx:
+        assert tx.get_one(Shipment, found.rows[0].id).next_at == clock.now - timedelta(seconds=3), "asked for anew"
 
 
 def test_the_breaker_of_one_carrier_leaves_the_others_alone(
