@@ -116,11 +116,12 @@ def release(tx: Session, brand: Brand, case: ReturnCase) -> None:
 def drop_label(tx: Session, case: ReturnCase, now: datetime) -> None:
     """A label not bought yet is not bought any more; a bought one is handed to the job that gives it back."""
     label = tx.exec(select(Label).where(Label.return_id == case.id)).first()
-    if label is None or label.state in {"refused", "unknown", "voided"}:
+    if label is None or label.state in {"refused", "voided"}:
         return
-    # A purchase under way is settled first: the job sees the case closed and gives the label back.
-    label.state = "void_wanted" if label.state in {"bought", "ready", "buying"} else "voided"
+    # A purchase under way, or of unknown outcome, is settled first: the job gives back what it finds.
+    label.state = "void_wanted" if label.state in {"bought", "ready", "buying", "unknown"} else "voided"
     label.next_at = now if label.state == "void_wanted" else None
+    label.dead_at, label.tries = None, 0
 
 
 def tell_label(tx: Session, brand: Brand, case: ReturnCase, now: datetime, facts: dict[str, Any]) -> None:

@@ -348,9 +348,9 @@ def test_a_purchase_that_may_have_been_made_is_an_agents_question_where_a_repeat
 
 
 def test_an_answer_to_a_purchase_that_cannot_be_read_is_an_agents_question(
-    app: App, delivered: World, line: Callable[[Connection], Http]
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http]
 ) -> None:
-    begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
 
     def garbled(connection: Connection) -> Http:
         http = line(connection)
@@ -361,6 +361,11 @@ def test_an_answer_to_a_purchase_that_cannot_be_read_is_an_agents_question(
     label = the_label(app)
     assert (label.state, label.next_at) == ("unknown", None)
     assert "cannot be read" in label.error
+    with app.db.transaction() as tx:
+        approve.cancel(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), SHOPPER, app.now())
+    work_due(app, line, no_pdf)
+    assert (the_label(app).state, the_label(app).dead_at) == ("voided", None)
+    assert [sold.voided for sold in northpost.network.labels.values()] == [True]
 
 
 @pytest.mark.usefixtures("forgetful")
