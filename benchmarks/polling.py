@@ -61,10 +61,6 @@ class Quota:
     per: timedelta
     numbers: int
 
-    @property
-    def polls_in(self) -> dict[timedelta, int]:
-        return {self.per: self.calls * self.numbers}
-
 
 # For 5,000 parcels. With fewer, for a quick look, the quotas shrink alike.
 QUOTAS = (

@@ -56,7 +56,6 @@ class Case:
 
     row: ReturnCase
     items: tuple[Item, ...]
-    label_state: str
     label_pdf: bytes = field(repr=False)
 
 
@@ -167,8 +166,8 @@ def _case(tx: Session, return_id: int | None, lines: Sequence[OrderLine], *, wit
         for item in held
         if item.order_line_id in by_id
     )
-    label = tx.exec(select(Label.state, Label.pdf).where(Label.return_id == return_id)).first() if with_pdf else None
-    return Case(row, items, label[0] if label else "", label[1] if label else b"")
+    pdf = tx.exec(select(Label.pdf).where(Label.return_id == return_id)).first() if with_pdf else None
+    return Case(row, items, pdf or b"")
 
 
 def _refund(tx: Session, row: Row[Any]) -> Refund | None:

@@ -52,7 +52,6 @@ class Offer:
     """Everything that the first step of a return shows."""
 
     lines: list[OfferLine]
-    open_cases: list[ReturnCase]
     currency: str
 
     @property
@@ -127,8 +126,7 @@ def offer(tx: Session, brand: Brand, order: Order, now: datetime) -> Offer:
                 swaps if given else [],
             )
         )
-    cases = tx.exec(select(ReturnCase).where(ReturnCase.order_id == order.id).order_by(col(ReturnCase.id))).all()
-    return Offer(lines, list(cases), order.currency)
+    return Offer(lines, order.currency)
 
 
 def quote(tx: Session, brand: Brand, order: Order, wanted: Wanted, now: datetime) -> Quote:
