@@ -12,6 +12,8 @@ from portal.app import App
 from portal.audit import SHOPPER
 from portal.refusal import Refusal
 from portal.returning import start
+from portal.returning.approve import approve, reject
+from portal.returning.settle import refund_order
 from portal.tables import Order, Product, ReturnCase
 from tests.portal.returning.test_start import ask, begin
 from tests.postgres import until_somebody_waits
@@ -68,3 +70,33 @@ def test_goods_that_somebody_else_is_just_taking_are_sold_out(app: App, delivere
             late.result()
     with app.db.reading() as tx:
         assert tx.exec(select(ReturnCase)).all() == []
+
+
+def test_of_two_who_decide_on_a_return_at_once_the_faster_one_does(app: App, delivered: World) -> None:
+    if not app.db.is_postgres:
+        pytest.skip("SQLite has one writer at a time")
+    case = begin(app, delivered, ask(delivered, (1, 1, "too_small"), resolution="exchange_variant", sku="MUG-500"))
+
+    def late() -> None:
+        with app.db.transaction() as tx:
+            approve(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), SHOPPER, app.now())
+
+    with ThreadPoolExecutor(1) as pool:
+        with app.db.transaction() as tx:
+            reject(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), "worn", SHOPPER, app.now())
+            approving = pool.submit(late)
+            until_somebody_waits(app.db)
+        with pytest.raises(Refusal, match="case_changed"):
+            approving.result()
+    with app.db.reading() as tx:
+        assert tx.get_one(ReturnCase, case.id).status == "rejected"
+
+
+def test_goodwill_leaves_what_an_open_return_was_promised(app: App, delivered: World) -> None:
+    promised = begin(app, delivered, ask(delivered, (1, 1, "too_small"))).refund_minor
+    with app.db.transaction() as tx:
+        order = tx.get_one(Order, delivered.order.id)
+        left = order.captured_minor - promised
+        with pytest.raises(Refusal, match="refund_too_much"):
+            refund_order(tx, delivered.juniper, order, left + 1, "sorry", "k1", SHOPPER, app.now())
+        assert refund_order(tx, delivered.juniper, order, left, "sorry", "k2", SHOPPER, app.now()).amount_minor == left
