@@ -20,7 +20,6 @@ from typing import Any, NoReturn, TypeVar
 import orjson
 import structlog
 from sqlmodel import Session
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -478,14 +477,6 @@ def own_path(path: object, otherwise: str) -> str:
     if not isinstance(path, str) or not path.startswith("/") or path.startswith(("//", "/\\")):
         return otherwise
     return otherwise if any(ord(c) < 0x20 or c == "\\" for c in path) else path
-
-
-def lower_headers(headers: Headers) -> dict[str, str]:
-    """Names in lower case; a name sent more than once has its values joined, so that it never verifies."""
-    joined: dict[str, str] = {}
-    for name, value in headers.items():
-        joined[name] = f"{joined[name]},{value}" if name in joined else value
-    return joined
 
 
 def _listed(value: Any) -> list[str]:
