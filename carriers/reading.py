@@ -7,8 +7,8 @@ what happened is known even where the moment is not. A time of the wrong type (a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from gc import get_referents
@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from carriers.contract import Answer, Parcel, Place, Scan, ZoneFrom
+from carriers.contract import Answer, Fault, Parcel, Place, Scan, ZoneFrom
 from carriers.errors import BadPayload
 from carriers.memory import remembered
 from carriers.status import SUB_STATUSES, Status, status_of
@@ -26,6 +26,7 @@ from carriers.values import maker
 
 MAX_DEPTH: Final = 64
 _NESTED: Final = (dict, list)
+UNREADABLE: Final = "unreadable"  # our word for one entry of many, not a carrier's code
 SURPRISES: Final = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 
 
@@ -328,6 +329,43 @@ def _wall(today: str, clock: str) -> str:
         return f"{today}T{clock[:2]}:{clock[2:4]}:{clock[4:]}"
     found = _CLOCK.fullmatch(clock.strip())
     return f"{today}T{found[1]}:{found[2]}:{found[3] or '00'}" if found else ""
+
+
+def joined(
+    entries: Iterable[Mapping[str, Any]],
+    number_of: Callable[[Mapping[str, Any]], str],
+    parcel_of: Callable[[str, Sequence[Mapping[str, Any]]], Parcel | None],
+) -> Answer:
+    """One parcel a number, where a service may have several entries of one.
+
+    Entries that cannot be read are their own number's fault and no reason to lose the others; only when none can be
+    read is the body not understood. `parcel_of` gives None for entries that say nothing of a parcel.
+    """
+    by_number: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        by_number.setdefault(number_of(entry), []).append(entry)
+    parcels: list[Parcel] = []
+    broken: dict[str, Exception] = {}
+    for number, found in by_number.items():
+        try:
+            if parcel := parcel_of(number, found):
+                parcels.append(parcel)
+        except SURPRISES as error:
+            broken[number] = error
+    if broken and not parcels:
+        raise next(iter(broken.values()))
+    faults = (Fault(number, UNREADABLE, "a tracking that we cannot read") for number in broken)
+    return Answer(tuple(parcels), errors=tuple(faults))
+
+
+def without_unheard(answer: Answer) -> Answer:
+    """Parcels of which a service has heard nothing yet are numbers that are not found."""
+    heard = tuple(parcel for parcel in answer.parcels if parcel.scans or parcel.status is not Status.PENDING)
+    if len(heard) == len(answer.parcels):
+        return answer
+    found = {parcel.number for parcel in heard}
+    unheard = tuple(parcel.number for parcel in answer.parcels if parcel.number not in found)
+    return replace(answer, parcels=heard, not_found=(*answer.not_found, *unheard))
 
 
 def oldest_first(scans: Iterable[Scan], *, newest_first: bool = False) -> tuple[Scan, ...]:

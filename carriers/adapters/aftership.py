@@ -28,10 +28,10 @@ from carriers.contract import (
 from carriers.errors import BadPayload
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
-    SURPRISES,
     Said,
     as_object,
     each,
+    joined,
     meant,
     oldest_first,
     other_body,
@@ -111,7 +111,6 @@ BATCH: Final = 50
 CREATES: Final = 10  # one call each, so that a round of many new numbers does not take minutes
 EXISTS: Final = "4003"
 MISSING: Final = "4004"
-UNREADABLE: Final = "unreadable"  # our word for one tracking of many, not a code of AfterShip's
 
 _OVER: Final = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
 # Estimates, the best first: (object, or empty for the tracking itself; start, end; or one field for both).
@@ -319,28 +318,17 @@ def _answer(answer: Mapping[str, Any]) -> Answer:
 
 
 def _joined(entries: Sequence[Mapping[str, Any]]) -> Answer:
-    """One parcel a number. A tracking that cannot be read is its own number's fault and no reason to lose the others;
-    only when none can be read is the body not understood."""
-    by_number: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in entries:
-        by_number.setdefault(_number(entry), []).append(entry)
-    read: dict[str, Parcel] = {}
-    broken: dict[str, Exception] = {}
-    for number, found in by_number.items():
-        try:
-            read[number] = _parcel(max(found, key=_age) if len(found) > 1 else found[0])
-        except SURPRISES as error:
-            broken[number] = error
-    if broken and not read:
-        raise next(iter(broken.values()))
-    faults = (Fault(number, UNREADABLE, "a tracking that we cannot read") for number in broken)
-    return Answer(tuple(read.values()), errors=tuple(faults))
+    return joined(entries, _number, lambda _, found: _parcel(_latest(found)))
 
 
 def _number(entry: Mapping[str, Any]) -> str:
     if number := text(entry["tracking_number"]):
         return number
     raise ValueError("a tracking without tracking_number")
+
+
+def _latest(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return max(entries, key=_age) if len(entries) > 1 else entries[0]
 
 
 def _age(entry: Mapping[str, Any]) -> tuple[bool, str]:

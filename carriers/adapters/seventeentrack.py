@@ -34,6 +34,7 @@ from carriers.reading import (
     When,
     as_object,
     each,
+    joined,
     local_with_offset,
     meant,
     offset_text,
@@ -44,6 +45,7 @@ from carriers.reading import (
     some,
     text,
     when,
+    without_unheard,
 )
 from carriers.signing import one_header, same, secret_bytes
 from carriers.status import Status
@@ -116,7 +118,6 @@ ALREADY: Final = "-18019901"  # registered before
 UNREGISTERED: Final = "-18019902"
 NOTHING_YET: Final = "-18019909"  # registered, and the carrier has told nothing
 BAD_KEY: Final = frozenset({"-18010001", "-18010002", "-18010004", "-18010005"})  # address, key, account, right
-UNREADABLE: Final = "unreadable"  # our word for one entry of many, not a code of 17TRACK's
 BATCH: Final = 40
 
 _OVER: Final = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
@@ -326,30 +327,16 @@ def _answer(answer: Mapping[str, Any]) -> Answer:
 
 
 def _joined(entries: Sequence[Mapping[str, Any]]) -> Answer:
-    """One parcel a number. An entry that cannot be read is its own number's fault and no reason to lose the other 39;
-    only when none can be read is the body not understood."""
-    by_number: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in entries:
-        by_number.setdefault(_number(entry), []).append(entry)
-    read: dict[str, Parcel] = {}
-    broken: dict[str, Exception] = {}
-    for number, found in by_number.items():
-        try:
-            if any("track_info" in entry for entry in found):
-                read[number] = _parcel(number, max((some(entry["track_info"]) for entry in found), key=_newest))
-            elif any("track" in entry for entry in found):
-                read[number] = max((_of_version_1(number, some(entry["track"])) for entry in found), key=_last)
-            # else the answer to a registration: it says nothing of the parcel
-        except SURPRISES as error:
-            broken[number] = error
-    if broken and not read:
-        raise next(iter(broken.values()))
-    unknown = [number for number, parcel in read.items() if not parcel.scans and parcel.status is Status.PENDING]
-    return Answer(
-        parcels=tuple(parcel for number, parcel in read.items() if number not in unknown),
-        not_found=tuple(unknown),
-        errors=tuple(Fault(number, UNREADABLE, "an entry that we cannot read") for number in broken),
-    )
+    return without_unheard(joined(entries, _number, _of_entries))
+
+
+def _of_entries(number: str, entries: Sequence[Mapping[str, Any]]) -> Parcel | None:
+    """None of the answer to a registration, which says nothing of the parcel."""
+    if any("track_info" in entry for entry in entries):
+        return _parcel(number, max((some(entry["track_info"]) for entry in entries), key=_newest))
+    if any("track" in entry for entry in entries):
+        return max((_of_version_1(number, some(entry["track"])) for entry in entries), key=_last)
+    return None
 
 
 def _number(entry: Mapping[str, Any]) -> str:

@@ -28,11 +28,11 @@ from carriers.contract import (
 from carriers.errors import BadPayload
 from carriers.http import Http, carrier_words, granted
 from carriers.reading import (
-    SURPRISES,
     Said,
     When,
     as_object,
     each,
+    joined,
     local_with_offset,
     meant,
     offset_of,
@@ -43,6 +43,7 @@ from carriers.reading import (
     some,
     text,
     when,
+    without_unheard,
 )
 from carriers.signing import check_shared_text, one_header
 from carriers.status import Status
@@ -86,7 +87,6 @@ UNMAPPED: Final[Mapping[str, str]] = {
     "data_delivery_decided": "a way and time were agreed; where the parcel is, the milestone says",
 }
 
-UNREADABLE: Final = "unreadable"  # our word for one tracking of many, not a code of Ship24's
 _NO_TRACKER: Final = frozenset({"tracker_not_found", "not_found"})
 _OVER: Final = {Status.DELIVERED, Status.RETURNED, Status.CANCELLED}
 _OTHER_BODIES: Final = {"meta": "an answer of another API", "tracker": "a tracking without its envelope"}
@@ -265,25 +265,8 @@ def _bulk(entries: Sequence[Mapping[str, Any]], faults: Sequence[Fault]) -> Answ
 
 
 def _joined(entries: Sequence[Mapping[str, Any]]) -> Answer:
-    """One parcel a number. A tracking that cannot be read is its own number's fault and no reason to lose the others;
-    only when none can be read is the body not understood."""
-    by_number: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in entries:
-        by_number.setdefault(_number(entry), []).append(entry)
-    read: dict[str, Parcel] = {}
-    broken: dict[str, Exception] = {}
-    for number, found in by_number.items():
-        try:
-            read[number] = max((_parcel(number, entry) for entry in found), key=_newest)
-        except SURPRISES as error:
-            broken[number] = error
-    if broken and not read:
-        raise next(iter(broken.values()))
-    unknown = [number for number, parcel in read.items() if not parcel.scans and parcel.status is Status.PENDING]
-    return Answer(
-        parcels=tuple(parcel for number, parcel in read.items() if number not in unknown),
-        not_found=tuple(unknown),
-        errors=tuple(Fault(number, UNREADABLE, "a tracking that we cannot read") for number in broken),
+    return without_unheard(
+        joined(entries, _number, lambda number, found: max((_parcel(number, entry) for entry in found), key=_newest))
     )
 
 

@@ -33,6 +33,7 @@ from carriers.reading import (
     Said,
     as_object,
     each,
+    joined,
     meant,
     oldest_first,
     other_body,
@@ -41,6 +42,7 @@ from carriers.reading import (
     some,
     text,
     when,
+    without_unheard,
 )
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status
@@ -104,7 +106,6 @@ MISSING: Final = frozenset({"204", "4102", "4017", "4031"})  # nothing of what w
 BAD_KEY: Final = frozenset({"401", "4001", "4002"})
 TOO_MANY: Final = "429"
 PAUSE: Final = timedelta(minutes=2)  # what TrackingMore asks for; it sends no Retry-After
-UNREADABLE: Final = "unreadable"  # our word for one tracking of many, not a code of TrackingMore's
 # Fourteen retries end after six days, and whether a retry has a new time is not documented.
 OLDEST: Final = timedelta(days=6)
 AHEAD: Final = timedelta(minutes=5)
@@ -379,32 +380,17 @@ def _answer(answer: Mapping[str, Any]) -> Answer:
 
 
 def _joined(entries: Sequence[Mapping[str, Any]]) -> Answer:
-    """One parcel a number. A tracking that cannot be read is its own number's fault and no reason to lose the others;
-    only when none can be read is the body not understood."""
-    by_number: dict[str, list[Mapping[str, Any]]] = {}
-    for entry in entries:
-        by_number.setdefault(_number(entry), []).append(entry)
-    read: dict[str, Parcel] = {}
-    broken: dict[str, Exception] = {}
-    for number, found in by_number.items():
-        try:
-            read[number] = _parcel(number, max(found, key=_age) if len(found) > 1 else found[0])
-        except SURPRISES as error:
-            broken[number] = error
-    if broken and not read:
-        raise next(iter(broken.values()))
-    unknown = [number for number, parcel in read.items() if not parcel.scans and parcel.status is Status.PENDING]
-    return Answer(
-        parcels=tuple(parcel for number, parcel in read.items() if number not in unknown),
-        not_found=tuple(unknown),
-        errors=tuple(Fault(number, UNREADABLE, "a tracking that we cannot read") for number in broken),
-    )
+    return without_unheard(joined(entries, _number, lambda number, found: _parcel(number, _latest(found))))
 
 
 def _number(entry: Mapping[str, Any]) -> str:
     if number := text(entry["tracking_number"]):
         return number
     raise ValueError("a tracking without tracking_number")
+
+
+def _latest(entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    return max(entries, key=_age) if len(entries) > 1 else entries[0]
 
 
 def _age(entry: Mapping[str, Any]) -> str:

@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 import pytest
 
-from carriers.adapters.aftership import BATCH, CARRIER, CREATES, SUBTAGS, TAGS, UNREADABLE
+from carriers.adapters.aftership import BATCH, CARRIER, CREATES, SUBTAGS, TAGS
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Estimate, Hook, Subscribed, Wanted, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, RateLimited, Refused
 from carriers.http import Http, open_client, open_http
+from carriers.reading import UNREADABLE
 from carriers.status import Status
 from tests.carriers.fakes.aftership import API_KEY, FakeAfterShip, checkpoint, error, tracking
 from tests.carriers.fakes.server import Answered

@@ -10,11 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from carriers.adapters.seventeentrack import CARRIER, CODES, UNREADABLE
+from carriers.adapters.seventeentrack import CARRIER, CODES
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Fault, Hook, Scan, Subscribed, Wanted, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited, Refused
 from carriers.http import Http, open_client, open_http
+from carriers.reading import UNREADABLE
 from carriers.status import Status
 from tests.carriers.fakes.server import Answered
 from tests.carriers.fakes.seventeentrack import API_KEY, FakeSeventeenTrack, signed, track_info, whole

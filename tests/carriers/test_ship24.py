@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 import pytest
 
-from carriers.adapters.ship24 import CARRIER, MILESTONES, STATUS_CODES, UNMAPPED, UNREADABLE
+from carriers.adapters.ship24 import CARRIER, MILESTONES, STATUS_CODES, UNMAPPED
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Estimate, Fault, Parcel, Subscribed, Wanted, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, RateLimited
 from carriers.http import Http, open_client, open_http
+from carriers.reading import UNREADABLE
 from carriers.status import Status
 from tests.carriers.fakes.server import Answered
 from tests.carriers.fakes.ship24 import API_KEY, FakeShip24, event, tracking

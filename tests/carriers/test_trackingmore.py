@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 import httpx
 import pytest
 
-from carriers.adapters.trackingmore import BATCH, CARRIER, DETECTIONS, STATUSES, SUB_STATUSES, UNREADABLE
+from carriers.adapters.trackingmore import BATCH, CARRIER, DETECTIONS, STATUSES, SUB_STATUSES
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Estimate, Hook, Subscribed, Wanted, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited, Refused
 from carriers.http import Http, open_client, open_http
+from carriers.reading import UNREADABLE
 from carriers.status import Status
 from tests.carriers.fakes.server import Answered
 from tests.carriers.fakes.trackingmore import API_KEY, FakeTrackingMore, error, point, tracking
