@@ -234,12 +234,19 @@ def _word(status: Status | None) -> str:
 
 
 def _of_events(parcel: Parcel, events: Sequence[Mapping[str, Any]]) -> Iterator[Point]:
-    """Pairs events with scans: the same minute and code first, then the same minute, then the same code on that day."""
+    """Pairs events with scans: the same minute and code first, then the same minute, then the same code on that day.
+
+    On that day one of the same minute of another hour goes first: peers misread zones and halves of the day.
+    """
     left = list(parcel.scans)
     open_ = list(events)
     rules: tuple[Callable[[Scan, Mapping[str, Any]], bool], ...] = (
         lambda scan, event: _same_time(scan, event) and _same_code(scan, event),
         _same_time,
+        lambda scan, event: (
+            (scan.local[:10], scan.local[14:16]) == (event.get("date"), _minute(event)[14:16])
+            and _same_code(scan, event)
+        ),
         lambda scan, event: scan.local[:10] == event.get("date") and _same_code(scan, event),
         _same_code,
     )
