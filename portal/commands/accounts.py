@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlmodel import Session, col, func, select
 
 from portal.app import App
-from portal.commands.terminal import Stop, brand_named, opened, read_file, say, tell, usage
+from portal.commands.terminal import NOT_UNDERSTOOD, Stop, brand_named, opened, read_file, say, tell, usage
 from portal.tables import Agent, Brand, Connection, PolicyVersion
 
 DEFAULT_POLICY: list[dict[str, Any]] = [
@@ -113,13 +113,29 @@ def _read(path: str, given: dict[str, str]) -> BrandFile:
         try:
             told = json.loads(read_file(path))
         except ValueError as error:
-            raise Stop(f"{path} is not JSON: {error}") from None
+            raise Stop(f"{path} is not JSON: {error}", code=NOT_UNDERSTOOD) from None
         except RecursionError:
-            raise Stop(f"{path} is nested too deeply to be a brand") from None
+            raise Stop(f"{path} is nested too deeply to be a brand", code=NOT_UNDERSTOOD) from None
     try:
         return BrandFile.model_validate({**told, **given} if isinstance(told, dict) else told)
     except ValidationError as error:
-        raise Stop(*(f"{'.'.join(map(str, e['loc'])) or path}: {e['msg']}" for e in error.errors())) from None
+        raise Stop(*(f"{'.'.join(map(str, e['loc'])) or path}: {_words(dict(e))}" for e in error.errors())) from None
+
+
+def _words(error: dict[str, Any]) -> str:
+    """pydantic's finding in our words."""
+    words = {
+        "missing": "is missing",
+        "extra_forbidden": "is no field of a brand; docs/cli.md lists them",
+        "model_type": "must be an object: {...}",
+        "dict_type": "must be an object: {...}",
+        "list_type": "must be a list: [...]",
+        "string_type": "must be text in quotes",
+        "string_pattern_mismatch": "is not spelt as docs/cli.md shows it",
+        "string_too_short": "must not be empty",
+    }
+    message = str(error["msg"])
+    return words.get(str(error["type"]), message[:1].lower() + message[1:])
 
 
 def _apply(tx: Session, app: App, brand: Brand, wanted: BrandFile) -> None:

@@ -61,7 +61,8 @@ def recognise(number: str, *, mine: bool, as_json: bool) -> None:
         say(json.dumps([{**asdict(one), "adapter": one.slug in all_carriers()} for one in found], ensure_ascii=False))
         return
     if not found:
-        raise Stop(f"{number}: no carrier that we know has such numbers", code=NOT_UNDERSTOOD)
+        shown = f"{number[:60]}..." if len(number) > 60 else number or "an empty number"
+        raise Stop(f"{shown}: no carrier that we know has such numbers", code=NOT_UNDERSTOOD)
     for one in found:
         missing = "" if one.slug in all_carriers() else " (no adapter)"
         say(f"{one.odds:>4.0%}  {one.slug:<16} {one.name}{missing}: {one.why}")

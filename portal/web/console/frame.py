@@ -32,6 +32,8 @@ _RAIL = (
     ("brands", "Brands", "shop", "/console/brands"),
 )
 
+_PLAIN = {"script": "portal.js", "icons": "icons.svg", "favicon": "favicon.svg"}
+
 
 def frame(ask: Ask, here: str) -> dict[str, Any]:
     """The values of console/base.html. `here` is the key of the rail's current entry, empty for none of them."""
@@ -51,8 +53,8 @@ def frame(ask: Ask, here: str) -> dict[str, Any]:
 
 
 def look() -> dict[str, Any]:
-    """Style sheet, script and drawings; all that the sign-in page needs of the frame."""
-    files = {"style": style(), "script": plain("portal.js"), "icons": plain("icons.svg")}
+    """Style sheet, script, drawings and icon; all that the sign-in page needs of the frame."""
+    files = {name: plain(file) for name, file in _PLAIN.items()} | {"style": style()}
     return {name: f"/console/static/{file.hashed}" for name, file in files.items()}
 
 
@@ -74,4 +76,4 @@ def plain(name: str) -> Asset:
 
 def files() -> list[Asset]:
     """All that /console/static/ answers."""
-    return [style(), plain("portal.js"), plain("icons.svg")]
+    return [style(), *(plain(name) for name in _PLAIN.values())]
