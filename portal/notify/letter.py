@@ -17,8 +17,8 @@ from markupsafe import Markup
 from portal.notify.events import Event
 from portal.notify.look import Look, look_of
 from portal.notify.mailbox import one_line
+from portal.speech.languages import direction
 from portal.tables import Brand
-from portal.web.render import direction
 
 WIDTH = 72
 _BLANK_LINES = re.compile(r"\n{3,}")

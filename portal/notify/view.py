@@ -12,10 +12,10 @@ from portal.notify.events import Event
 from portal.notify.mailbox import clean_address, greeting_name, one_line
 from portal.notify.matter import Case, Item, Matter, Parcel
 from portal.notify.truth import out_for_delivery_on
+from portal.speech.dates import day, money, span
+from portal.speech.languages import language_tag
+from portal.speech.words import CAUSE, LEDGER, LIKELY, MILESTONES, STATUS, SUB_STATUS, WHY, advice, fill
 from portal.tables import Brand, Refund
-from portal.web.dates import day, money, span
-from portal.web.render import language_tag
-from portal.web.words import CAUSE, LEDGER, LIKELY, MILESTONES, STATUS, SUB_STATUS, WHY, advice, fill
 
 _MOST_ITEMS = 12
 _STEP_OF_STATUS = {
@@ -34,7 +34,7 @@ def view_of(matter: Matter, url: str, now: datetime) -> dict[str, Any]:
 
     brand, order_number, hello, lang, url, link_until, support, items; parcel, others, not_sent for parcels; case for
     returns; refund for refunds; progress as (milestone, "done" | "now" | "todo"). What a message is not about is None
-    or empty. Sentences from portal.web.words still pass through `_()` in the template. Texts from outside are one
+    or empty. Sentences from portal.speech.words still pass through `_()` in the template. Texts from outside are one
     line each and capped.
     """
     today = matter.today(now)

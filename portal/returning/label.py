@@ -30,12 +30,12 @@ from portal.db import insert_once
 from portal.links import make_link
 from portal.returning.approve import drop_label, step, tell_label
 from portal.returning.rows import items_of, swap_name
+from portal.speech.dates import day
+from portal.speech.languages import language_tag
+from portal.speech.words import REASON
 from portal.tables import Brand, Connection, Label, Order, OrderLine, ReturnCase, ReturnItem, Shipment
 from portal.tables.columns import opaque_id
 from portal.tracking.numbers import tracking_key
-from portal.web.dates import day
-from portal.web.render import language_tag
-from portal.web.words import REASON
 from returns.machine import State
 from returns.pdf import PdfFailed
 from returns.slip import CannotPrint, CarrierLabel, LabelArt, PackedItem, Sheet, Size

@@ -9,22 +9,11 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from portal.settings import root
+from portal.speech.languages import direction, language_tag
 
 if TYPE_CHECKING:
     from portal.tables import Brand
     from portal.web.edge import Ask
-
-RTL = frozenset({"ar", "fa", "he", "ur"})
-
-
-def language_tag(locale: str) -> str:
-    """A brand's locale as HTML spells it: "en-GB" for "en_GB"."""
-    return locale.replace("_", "-")
-
-
-def direction(lang: str) -> str:
-    """ "rtl" or "ltr", by the language."""
-    return "rtl" if lang.partition("-")[0] in RTL else "ltr"
 
 
 class Renderer:

@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 
 from carriers.registry import all_carriers
+from portal.speech import words
+from portal.speech.dates import age, clock, day, iso_day, money, short_day, span
 from portal.tables import Brand
-from portal.web import words
 from portal.web.access import Trust
-from portal.web.dates import age, clock, day, iso_day, money, short_day, span
 from portal.web.view_frame import mail_link, phone_link, picture, web_link
 
 # A carrier whose last good answer is older than this is not talking to us: the page says so.

@@ -14,9 +14,9 @@ import segno
 from portal.keys import new_token
 from portal.returning.rows import swap_name
 from portal.returning.start import MAX_COMMENT, Offer, OfferLine, Quote, Wanted, WantedItem
+from portal.speech import words
+from portal.speech.dates import day, money
 from portal.tables import Brand, Order, OrderLine, Product, ReturnCase, ReturnItem
-from portal.web import words
-from portal.web.dates import day, money
 from portal.web.view_frame import picture
 from portal.web.view_order import NOT_UNDER_WAY, carrier_name, carrier_of, zone_of
 from returns.reasons import REASONS, is_faulty

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import format_timedelta
 
+from portal.speech import dates
 from portal.tables import Brand
-from portal.web import dates
 from portal.web.edge import Ask
 from returns.money import Money
 

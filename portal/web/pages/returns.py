@@ -13,6 +13,7 @@ from portal.audit import SHOPPER
 from portal.refusal import Refusal
 from portal.returning import approve, rows, start
 from portal.returning.start import Offer
+from portal.speech.words import RESOLUTION
 from portal.tables import Label, Order, Refund, ReturnCase, Shipment
 from portal.web import view_return
 from portal.web.access import shopper_of_order
@@ -20,7 +21,6 @@ from portal.web.answers import Blob, Go, View
 from portal.web.edge import Ask, page
 from portal.web.view_frame import shop_view
 from portal.web.view_return import Draft, LabelState, telling
-from portal.web.words import RESOLUTION
 
 # A step is the answer to a form: a browser that may not keep it shows an error instead when one goes back.
 _GOING_BACK = {"Cache-Control": "private, no-cache"}

@@ -49,7 +49,7 @@ def test_every_icon_and_drawing_that_templates_and_words_name_exists() -> None:
     from pathlib import Path
 
     from portal.settings import root
-    from portal.web import words
+    from portal.speech import words
 
     icons = set(re.findall(r'id="([\w-]+)"', assets().text("icons.svg")))
     tables = (words.STATUS, words.STAGE, words.RETURN_STATUS)

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from carriers.status import SUB_STATUSES, Status
-from portal.web import words
-from portal.web.dates import MINUS, age, day, locale_of, money, span
+from portal.speech import words
+from portal.speech.dates import MINUS, age, day, locale_of, money, span
 from returns.machine import State
 from returns.policy import all_rules
 from returns.reasons import REASONS
