@@ -23,7 +23,7 @@ from portal.web.edge import Ask
 
 # Newest first; an order with more than these has a link to the rest.
 SHOWN = 80
-# News that took longer than this to reach us is marked with when it did.
+# News that took longer than this to reach us is marked with when it did, unless it came with the parcel's first word.
 LATE_NEWS = timedelta(hours=24)
 FILTERS = (("", "All"), ("carrier", "Carrier"), ("messages", "Messages"), ("changes", "Changes"), ("notes", "Notes"))
 
@@ -72,7 +72,11 @@ def _entries(ask: Ask, show: Show, order: Order) -> list[Entry]:
     notes = select(Note, Agent.name).join(Agent, col(Agent.id) == col(Note.agent_id)).where(Note.order_id == order.id)
     acts = ask.tx.exec(select(Audit).where(Audit.order_id == order.id)).all()
     counted = _counted(show, order, parcels.values(), scans)
-    entries = [_scan(ask, show, scan, parcels[scan.shipment_id], is_counted=scan.id in counted) for scan in scans]
+    first = _first_words(scans)
+    entries = [
+        _scan(ask, show, scan, parcels[scan.shipment_id], _remark(show, scan, first, is_counted=scan.id in counted))
+        for scan in scans
+    ]
     news = Counter(_news(row) for row in messages)
     entries += [_message(ask, show, row, news[_news(row)]) for row in messages]
     entries += [_note(show, note, name) for note, name in ask.tx.exec(notes).all()]
@@ -91,7 +95,15 @@ def _counted(show: Show, order: Order, parcels: Iterable[Shipment], scans: Itera
     return found
 
 
-def _scan(ask: Ask, show: Show, scan: Scan, parcel: Shipment, *, is_counted: bool) -> Entry:
+def _first_words(scans: Iterable[Scan]) -> dict[int, datetime]:
+    """When each parcel was first heard of."""
+    first: dict[int, datetime] = {}
+    for scan in scans:
+        first[scan.shipment_id] = min(scan.received_at, first.get(scan.shipment_id, scan.received_at))
+    return first
+
+
+def _scan(ask: Ask, show: Show, scan: Scan, parcel: Shipment, remark: Phrase | None) -> Entry:
     words, _, icon = STATUSES.get(scan.status or "", ("", "", "truck"))
     place = ", ".join(part for part in (scan.city, scan.region, scan.country) if part)
     by_hand = scan.carrier == BY_HAND
@@ -109,7 +121,7 @@ def _scan(ask: Ask, show: Show, scan: Scan, parcel: Shipment, *, is_counted: boo
         "tag": parcel.number,
         "when": _scan_moment(show, scan),
         "local": _own_clock(show, scan),
-        "remark": _remark(show, scan, is_counted=is_counted),
+        "remark": remark,
         "undo": row_ref(ask, "scan", scan.id) if by_hand else "",
         "unknown": {"carrier": scan.carrier, "code": scan.code} if _may_be_mapped(ask, scan) else None,
     }
@@ -148,12 +160,13 @@ def _own_clock(show: Show, scan: Scan) -> Phrase | None:
     return Phrase("%(time)s there", {"time": there}) if there != show.moment(scan.at).clock else None  # type: ignore[union-attr]
 
 
-def _remark(show: Show, scan: Scan, *, is_counted: bool) -> Phrase | None:
+def _remark(show: Show, scan: Scan, first: Mapping[int, datetime], *, is_counted: bool) -> Phrase | None:
     """Why a scan changes nothing, or that we learnt of it late."""
     if not is_counted:
         return Phrase("not counted: dated before this order, long after its end, or ahead of now", {})
     learnt = show.moment(scan.received_at)
-    if learnt is None or scan.at is None or scan.received_at - scan.at <= LATE_NEWS:
+    is_first_word = scan.received_at == first[scan.shipment_id]
+    if learnt is None or scan.at is None or is_first_word or scan.received_at - scan.at <= LATE_NEWS:
         return None
     return Phrase("known to us since %(day)s, %(time)s", {"day": learnt.day, "time": learnt.clock})
 

@@ -103,10 +103,12 @@ def test_a_time_without_a_zone_and_a_code_never_seen_are_shown_as_such(
 
 
 def test_news_that_came_late_and_scans_of_another_parcel_are_marked_as_such(
-    kim: Desk, app: App, order_path: str, world: World
+    kim: Desk, app: App, order_path: str, world: World, clock: Clock
 ) -> None:
     add_scan(app, world, "fresh", text="At the hub")
-    assert "known to us since" not in kim.get(order_path).text
+    add_scan(app, world, "history", text="Label made", at=app.now() - timedelta(days=4))
+    assert "known to us since" not in kim.get(order_path).text, "all of it came with the first word of the parcel"
+    clock.forward(timedelta(minutes=5))
     add_scan(app, world, "late", text="Collected", at=app.now() - timedelta(days=3))
     page = kim.get(order_path).text
     assert page.count("known to us since") == 1
