@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.stage import Demo, NoBrowser, chromium, look_up, reloaded_until, running_demo, sign_in
+from tests.browser.stage import Demo, NoBrowser, chromium, follow, look_up, reloaded_until, running_demo, sign_in
 from tests.browser.trouble import CALLS_PER_DAY, SMALL_CONTRACT, WRONG_KEY, connect, stir_up
 from tests.returns.pictures import page as pdf_page
 
@@ -58,17 +58,17 @@ def shopper(page: Page, demo: Demo) -> None:
 def returning(page: Page, demo: Demo) -> None:
     """The three steps of a return, the return with its label, and the sheet itself."""
     look_up(page, demo.arrived())
-    page.get_by_role("link", name="Start a return").click()
+    follow(page.get_by_role("link", name="Start a return"))
     page.get_by_label("Rime down jacket").check()
     page.get_by_label("What’s the reason?").first.select_option("too_small")
     shot(page, "return-1-items")
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     page.get_by_label("Exchange for another variant").check()
     page.get_by_label("Size L, Spruce").check()
     shot(page, "return-2-instead")
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     shot(page, "return-3-review")
-    page.get_by_role("button", name="Confirm return").click()
+    follow(page.get_by_role("button", name="Confirm return"))
     reloaded_until(page, page.get_by_role("heading", name="Your label is ready"))
     shot(page, "return-confirmed")
     address = page.get_by_role("link", name="Label PDF").get_attribute("href")
@@ -84,7 +84,7 @@ def desk(page: Page, demo: Demo) -> None:
     (number,) = demo.rows("SELECT o.number FROM return_case c JOIN shop_order o ON o.id = c.order_id")[0]
     page.goto(f"{demo.where['console']}/search?q={number}")
     shot(page, "console-order")
-    page.get_by_role("link", name="Exchange").click()
+    follow(page.get_by_role("link", name="Exchange"))
     shot(page, "console-exchange")
 
 
@@ -101,12 +101,12 @@ def operating(page: Page, demo: Demo) -> None:
     for name in ("carriers", "connections", "usage", "inbox", "codes"):
         page.goto(f"{console}/{name}")
         shot(page, f"console-{name}")
-    page.get_by_role("link", name="Map this code").click()
+    follow(page.get_by_role("link", name="Map this code"))
     page.get_by_label("It means").select_option("exception.capacity")
-    page.get_by_role("button", name="Show what would change").click()
+    follow(page.get_by_role("button", name="Show what would change"))
     shot(page, "console-code")
     page.goto(f"{console}/search?q={demo.other('-1008').number}")
-    page.get_by_role("link", name="Add an event").click()
+    follow(page.get_by_role("link", name="Add an event"))
     shot(page, "console-event")
 
 

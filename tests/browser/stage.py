@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwrig
 
 from portal.demo.catalogue import PRODUCTS
 from portal.demo.seed import CURRENCY, PREFIX
+from tests.ports import free_port
 
 READY_SECONDS = 150
 FLAGS = (
@@ -132,7 +132,7 @@ class Demo:
         found: list[str] = []
 
         def arrived() -> bool:
-            mails = httpx.get(f"{self.where['mail']}/mails.json", trust_env=False, timeout=10).json()
+            mails = httpx.get(f"{self.where['mail']}/mails.json", trust_env=False, timeout=30).json()
             found[:] = [m["id"] for m in mails if to in m["to"] and words.lower() in m["subject"].lower()]
             return bool(found)
 
@@ -151,7 +151,7 @@ class Demo:
     def _carrier(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         carrier = self.where["carrier"]
         answer = httpx.post(
-            carrier["url"] + path, json=body, headers={"Northpost-Key": carrier["api_key"]}, trust_env=False, timeout=10
+            carrier["url"] + path, json=body, headers={"Northpost-Key": carrier["api_key"]}, trust_env=False, timeout=30
         )
         answer.raise_for_status()
         told: dict[str, Any] = answer.json()
@@ -161,7 +161,7 @@ class Demo:
         def is_it() -> bool:
             return (
                 f'<html lang="{locale.replace("_", "-")}"'
-                in httpx.get(self.base(brand), trust_env=False, timeout=10).text
+                in httpx.get(self.base(brand), trust_env=False, timeout=30).text
             )
 
         until(is_it, f"{brand} was not served in {locale}")
@@ -189,7 +189,7 @@ def running_demo(folder: Path) -> Iterator[Demo]:
     with (folder / "demo.log").open("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "portal", "demo", "--dir", str(folder)],
-            env=_plain_environment() | {"PORT": str(_free_port())},
+            env=_plain_environment() | {"PORT": str(free_port())},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -228,14 +228,22 @@ def look_up(page: Page, order: Sample, who: str = "") -> None:
     page.goto(order.base)
     page.get_by_label("Order number").fill(order.number)
     page.get_by_label("Email or delivery postcode").fill(who or order.email)
-    page.get_by_role("button", name="Find my order").click()
+    follow(page.get_by_role("button", name="Find my order"))
+
+
+def follow(what: Locator) -> None:
+    """Clicks what leads to another page, or to the same one anew, and waits until that is loaded.
+
+    A click by itself returns while the old page still stands: what follows it would be read there, or in between.
+    """
+    with what.page.expect_navigation():
+        what.click()
 
 
 def reloaded_until(page: Page, shown: Locator) -> None:
     """Loads the page again until the thing is there: other processes work on it meanwhile."""
-    for _ in range(40):
-        if shown.count():
-            break
+    ends_at = time.monotonic() + 90
+    while not shown.count() and time.monotonic() < ends_at:
         page.wait_for_timeout(500)  # what is awaited happens in the worker, and the page does not tell
         page.reload()
     expect(shown.first).to_be_visible()
@@ -246,7 +254,7 @@ def sign_in(page: Page, demo: Demo) -> None:
     page.goto(demo.where["console"])
     page.get_by_label("E-mail").fill(demo.where["agent"]["email"])
     page.get_by_label("Password").fill(demo.where["agent"]["password"])
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
 
 
 @dataclass(slots=True)
@@ -280,11 +288,6 @@ class Watch:
 
 def _plain_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("DOORSTEP_")}
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
 
 
 def _is_whole(file: Path) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from tests.browser.stage import Demo, Sample, look_up, sign_in
+from tests.browser.stage import Demo, Sample, follow, look_up, sign_in
 from tests.browser.trouble import CALLS_PER_DAY, SMALL_CONTRACT, WRONG_KEY, connect, stir_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -25,6 +25,7 @@ FAULTS, PICTURES = (Path(__file__).with_name(name).read_text() for name in ("fau
 def faults(page: Page, name: str, widths: tuple[int, ...] = WIDTHS) -> list[str]:
     """What is wrong with the page that is open, at each width."""
     found = []
+    page.wait_for_load_state()
     for width in widths:
         page.set_viewport_size({"width": width, "height": 844 if width < 1000 else 900})
         found += [f"{name} at {width}: {fault}" for fault in page.evaluate(FAULTS)]
@@ -77,7 +78,7 @@ def test_looking_for_an_order(page: Page, demo: Demo) -> None:
             page.goto(base + path)
             wrong += faults(page, base + path)
         page.goto(base)
-        page.get_by_role("button", name="Find my order").click()
+        follow(page.get_by_role("button", name="Find my order"))
         expect(page.get_by_role("alert")).to_be_visible()
         wrong += faults(page, "nothing entered")
         look_up(page, Sample(base, "TW-0", "nobody@example.com", ""))
@@ -103,21 +104,21 @@ def test_orders_of_every_kind(page: Page, demo: Demo) -> None:
 @pytest.mark.parametrize("brand", ["tarnwick", "noctuelle"])
 def test_every_step_of_a_return(page: Page, demo: Demo, brand: str) -> None:
     look_up(page, demo.arrived(brand))
-    page.get_by_role("link", name="Start a return").click()
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("link", name="Start a return"))
+    follow(page.get_by_role("button", name="Continue"))
     expect(page.get_by_role("alert")).to_be_visible()
     wrong = faults(page, "no item chosen")
     page.locator("input[name=item]").first.check()
     page.get_by_label("What’s the reason?").first.select_option("too_large")
     wrong += faults(page, "items")
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     page.locator("input[value=exchange_variant]").check()
     wrong += faults(page, "resolution")
     page.locator("input[name^=swap-]:enabled").first.check()
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     expect(page.get_by_role("heading", name="Check and confirm")).to_be_visible()
     wrong += faults(page, "review")
-    page.get_by_role("button", name="Confirm return").click()
+    follow(page.get_by_role("button", name="Confirm return"))
     expect(page).to_have_url(re.compile(r"/returns/(?!new)"))
     wrong += faults(page, "return")
     assert not wrong, "\n".join(wrong)
@@ -158,7 +159,7 @@ def test_connections_at_the_console(page: Page, demo: Demo) -> None:
         page.goto(console + path)
         wrong += faults(page, path)
     page.get_by_role("button", name="Connect and test").evaluate("button => button.form.noValidate = true")
-    page.get_by_role("button", name="Connect and test").click()
+    follow(page.get_by_role("button", name="Connect and test"))
     expect(page.get_by_role("alert")).to_contain_text("Nothing was saved")
     wrong += faults(page, "a form with faults")
 
@@ -166,7 +167,7 @@ def test_connections_at_the_console(page: Page, demo: Demo) -> None:
     expect(page.get_by_text("The carrier refuses these credentials.")).to_be_visible()
     expect(page.locator("h1")).to_contain_text("Credentials refused")
     wrong += faults(page, "bad credentials")
-    page.get_by_role("link", name="Remove").click()
+    follow(page.get_by_role("link", name="Remove"))
     wrong += faults(page, "removal")
     connect(page, demo, SMALL_CONTRACT, demo.where["carrier"]["api_key"], CALLS_PER_DAY)
     expect(page.locator("h1")).to_contain_text("Works")
@@ -189,27 +190,27 @@ def test_codes_and_raw_data_at_the_console(page: Page, demo: Demo) -> None:
     expect(page.get_by_text("no 'events', 3 times")).to_be_visible()
     page.goto(f"{console}/codes")
     wrong = faults(page, "codes")
-    page.get_by_role("link", name="Map this code").click()
+    follow(page.get_by_role("link", name="Map this code"))
     page.get_by_label("It means").select_option("exception.capacity")
-    page.get_by_role("button", name="Show what would change").click()
+    follow(page.get_by_role("button", name="Show what would change"))
     expect(page.get_by_role("heading", name="What would change")).to_be_visible()
     wrong += faults(page, "preview")
-    page.get_by_role("button", name="Map the code").click()
+    follow(page.get_by_role("button", name="Map the code"))
     expect(page.get_by_role("status")).to_contain_text("has a meaning now")
     wrong += faults(page, "mapped")
-    page.get_by_role("link", name="Undo").click()
+    follow(page.get_by_role("link", name="Undo"))
     expect(page.get_by_role("heading", name="Decided so far")).to_be_visible()
     wrong += faults(page, "undo")
-    page.get_by_role("button", name="Take the meaning away").click()
+    follow(page.get_by_role("button", name="Take the meaning away"))
     expect(page.get_by_role("status")).to_contain_text("has no meaning again")
 
     page.goto(f"{console}/inbox")
     wrong += faults(page, "raw data by reason")
-    page.get_by_role("link", name="no 'events'").click()
+    follow(page.get_by_role("link", name="no 'events'"))
     wrong += faults(page, "one body")
     page.get_by_label("Reason, for the record").fill("A trial of theirs")
     page.get_by_label("All 3 with the same error").check()
-    page.get_by_role("button", name="Lay aside").click()
+    follow(page.get_by_role("button", name="Lay aside"))
     expect(page.get_by_role("status")).to_contain_text("Laid aside: 3")
     for path in ("/inbox?show=aside", "/inbox?show=all"):
         page.goto(console + path)
@@ -220,15 +221,15 @@ def test_codes_and_raw_data_at_the_console(page: Page, demo: Demo) -> None:
 def test_an_event_added_by_hand_is_shown_and_taken_back(page: Page, demo: Demo) -> None:
     sign_in(page, demo)
     page.goto(f"{demo.where['console']}/search?q={demo.other('-1008').number}")
-    page.get_by_role("link", name="Add an event").click()
+    follow(page.get_by_role("link", name="Add an event"))
     wrong = faults(page, "event panel")
     page.get_by_label("What happened").select_option("remark")
     page.get_by_label("In your words").fill("The parcel shop is closed for a week. We ask for a longer time.")
-    page.get_by_role("button", name="Add the event").click()
+    follow(page.get_by_role("button", name="Add the event"))
     expect(page.get_by_role("status")).to_be_in_viewport()
     expect(page.get_by_role("status")).to_contain_text("Event added")
     wrong += faults(page, "with an event")
-    page.get_by_role("button", name="Undo").click()
+    follow(page.get_by_role("button", name="Undo"))
     expect(page.get_by_role("status")).to_contain_text("is taken back")
     assert not wrong, "\n".join(wrong)
 
@@ -242,7 +243,7 @@ def test_other_languages(page: Page, demo: Demo, locale: str, direction: str) ->
         assert page.locator("html").get_attribute("dir") == direction
         page.locator("#order").fill(demo.sample(3).number)
         page.locator("#who").fill(demo.sample(3).email)
-        page.locator("form[action='/find'] button").click()
+        follow(page.locator("form[action='/find'] button"))
         expect(page).to_have_url(re.compile("/orders/"))
         wrong += faults(page, f"{locale} order")
         page.goto(f"{page.url}/returns/new")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.stage import Demo, Sample, look_up, reloaded_until, sign_in
+from tests.browser.stage import Demo, Sample, follow, look_up, reloaded_until, sign_in
 from tests.returns.pictures import codes, sizes_mm
 from tests.returns.pictures import page as picture
 
@@ -44,7 +44,7 @@ def test_the_three_sample_orders_open_for_who_knows_them_and_for_nobody_else(sho
     expect(shopper.get_by_text("Cairn 2 tent", exact=True)).to_be_visible()
     shopper.get_by_text("All updates").first.click()
     expect(shopper.locator(".tl").first.get_by_text("Left the first depot")).to_be_visible()
-    shopper.get_by_role("link", name="Pitch your Cairn in four minutes").click()
+    follow(shopper.get_by_role("link", name="Pitch your Cairn in four minutes"))
     expect(heading(shopper, "Pitch your Cairn in four minutes")).to_be_visible()
 
     look_up(shopper, late, late.postcode.lower().replace(" ", ""))
@@ -84,20 +84,20 @@ def test_a_return_from_the_order_page_to_the_refund(shopper: Page, visit: Visit,
 
 def start_return(page: Page) -> str:
     """Two items for a refund: three screens, every amount shown before it is promised. Returns the RMA number."""
-    page.get_by_role("link", name="Start a return").click()
+    follow(page.get_by_role("link", name="Start a return"))
     page.get_by_label("Rime down jacket").check()
     page.get_by_label("Fell enamel mug").check()
     page.get_by_label("What’s the reason?").nth(0).select_option("too_small")
     page.get_by_label("What’s the reason?").nth(1).select_option("no_longer_wanted")
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     expect(heading(page, "What would you like instead?")).to_be_visible()
     page.get_by_label(re.compile("^Refund")).check()
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     expect(heading(page, "Check and confirm")).to_be_visible()
     ledger = page.locator(".led").inner_text()
     assert "£189.00" in ledger
     assert "£203.50" in ledger
-    page.get_by_role("button", name="Confirm return").click()
+    follow(page.get_by_role("button", name="Confirm return"))
     expect(page).to_have_url(re.compile(r"/returns/(?!new)[\w-]+$"))
     found = re.search(r"Return (\S+?)\.", page.locator("h1 + p").inner_text())
     assert found
@@ -108,11 +108,11 @@ def test_the_browsers_own_back_button_leads_from_step_to_step_and_confirms_nothi
     shopper: Page, demo: Demo
 ) -> None:
     look_up(shopper, demo.arrived())
-    shopper.get_by_role("link", name="Start a return").click()
+    follow(shopper.get_by_role("link", name="Start a return"))
     shopper.get_by_label("Rime down jacket").check()
     shopper.get_by_label("What’s the reason?").first.select_option("too_small")
-    shopper.get_by_role("button", name="Continue").click()
-    shopper.get_by_role("button", name="Continue").click()
+    follow(shopper.get_by_role("button", name="Continue"))
+    follow(shopper.get_by_role("button", name="Continue"))
     expect(heading(shopper, "Check and confirm")).to_be_visible()
     for step in ("What would you like instead?", "What would you like to return?"):
         shopper.go_back()
@@ -120,11 +120,11 @@ def test_the_browsers_own_back_button_leads_from_step_to_step_and_confirms_nothi
     expect(shopper.get_by_label("Rime down jacket")).to_be_checked()
     for _ in range(2):
         shopper.go_forward()
-    shopper.get_by_role("button", name="Confirm return").click()
+    follow(shopper.get_by_role("button", name="Confirm return"))
     expect(shopper).to_have_url(re.compile(r"/returns/(?!new)[\w-]+$"))
     here = shopper.url
     shopper.go_back()
-    shopper.get_by_role("button", name="Confirm return").click()
+    follow(shopper.get_by_role("button", name="Confirm return"))
     expect(shopper).to_have_url(here)
 
 
@@ -163,16 +163,17 @@ def settle_at_the_desk(page: Page, demo: Demo, order: Sample, rma: str, number: 
     for words in (order.number, order.email, number, rma):
         search = page.get_by_role("searchbox").first
         search.fill(words)
-        search.press("Enter")
+        with page.expect_navigation():
+            search.press("Enter")
         expect(heading(page, re.compile(f"^{order.number}"))).to_be_visible()
     expect(page.locator("#timeline").get_by_text("Delivered to the recipient")).to_be_visible()
     expect(page.locator("#timeline").get_by_text(f"Your return label is ready ({rma})")).to_be_visible()
     page.get_by_label("Internal note").fill("Called: the jacket was too tight at the shoulders.")
-    page.get_by_role("button", name="Add note").click()
+    follow(page.get_by_role("button", name="Add note"))
     expect(page.locator("#timeline").get_by_text("too tight at the shoulders")).to_be_visible()
-    page.get_by_role("button", name="Book in as received").click()
+    follow(page.get_by_role("button", name="Book in as received"))
     expect(page.get_by_role("status")).to_contain_text("received")
-    page.get_by_role("button", name="Refund £203.50").click()
+    follow(page.get_by_role("button", name="Refund £203.50"))
     expect(page.get_by_role("status")).to_contain_text("£203.50 refunded")
 
 
@@ -186,7 +187,7 @@ def test_an_agent_settles_an_exchange_in_four_clicks_from_the_workspace(visit: V
     def click(what: Locator) -> None:
         nonlocal clicks
         clicks += 1
-        what.click()
+        follow(what)
 
     click(page.get_by_role("link", name="Exchange"))
     form = page.locator("form.swap").filter(has_text="Rime down jacket")
@@ -209,17 +210,20 @@ def test_the_way_to_a_return_is_walked_with_the_keyboard_alone(visit: Visit, dem
     page.keyboard.type(order.number)
     tab_to(page, page.get_by_label("Email or delivery postcode"))
     page.keyboard.type(order.email)
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     expect(page.locator("h1")).to_contain_text("Delivered")
     tab_to(page, page.get_by_role("link", name="Start a return"))
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     expect(heading(page, "What would you like to return?")).to_be_visible()
     tab_to(page, page.get_by_label("Rime down jacket"))
     page.keyboard.press("Space")
     tab_to(page, page.get_by_label("What’s the reason?").first)
     page.keyboard.type("Too small")
     tab_to(page, page.get_by_role("button", name="Continue"))
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     expect(heading(page, "What would you like instead?")).to_be_visible()
 
 

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from portal.demo.catalogue import ARTICLES, BRANDS, PRODUCTS, SAMPLES, WAREHOUSE
 from portal.tables import Order, Scan, Shipment
 from portal.web.theme import check_tokens
 from returns.policy import read_policy
+from tests.ports import free_port
 
 READY_SECONDS = 150
 
@@ -36,7 +36,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, A
         yield wait_for(folder / "where.json", process), process, folder
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
 
 def start(folder: Path, port: int) -> subprocess.Popen[str]:
@@ -44,11 +44,6 @@ def start(folder: Path, port: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, env=os.environ | {"PORT": str(port)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        return int(held.getsockname()[1])
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -92,7 +87,7 @@ def test_a_second_demo_leaves_the_folder_of_the_first_alone(
 ) -> None:
     where, _, folder = demo
     second = start(folder, free_port())
-    told = second.communicate(timeout=60)[0]
+    told = second.communicate(timeout=120)[0]
     assert second.returncode == 1
     assert f"a demo runs in {folder} already" in told
     assert json.loads((folder / "where.json").read_bytes()) == where
@@ -138,7 +133,7 @@ def test_the_agent_console_and_the_mails_answer(demo: tuple[dict[str, Any], Any,
 def test_a_busy_port_is_said(demo: tuple[dict[str, Any], Any, Path], tmp_path: Path) -> None:
     port = int(demo[0]["web"].rpartition(":")[2])
     second = start(tmp_path, port)
-    told, _ = second.communicate(timeout=60)
+    told, _ = second.communicate(timeout=120)
     assert second.returncode == 1
     assert f"port {port} is in use" in told
 
@@ -150,14 +145,14 @@ def test_stopping_it_leaves_nothing_and_starting_it_again_keeps_the_orders(tmp_p
     children = children_of(first.pid)
     assert len(children) >= 4
     first.send_signal(signal.SIGTERM)
-    first.communicate(timeout=60)
+    first.communicate(timeout=120)
     assert first.returncode == 0
     assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
     (tmp_path / "where.json").unlink()
     again = start(tmp_path, free_port())
     after = wait_for(tmp_path / "where.json", again)
     again.send_signal(signal.SIGTERM)
-    again.communicate(timeout=60)
+    again.communicate(timeout=120)
     assert after["orders"] == before["orders"]
     assert after["agent"] == before["agent"]
 
