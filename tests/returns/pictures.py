@@ -11,7 +11,7 @@ def page(pdf: bytes, dpi: int, number: int = 0, skew: float = 0) -> Image.Image:
     """One page in grey; `skew` turns it by so many degrees on a white ground."""
     with pypdfium2.PdfDocument(pdf) as document:
         leaf = document[number]
-        picture = leaf.render(scale=dpi / 72, grayscale=True).to_pil().copy()
+        picture: Image.Image = leaf.render(scale=dpi / 72, grayscale=True).to_pil().copy()
         leaf.close()
     return picture.rotate(skew, expand=True, fillcolor=255, resample=Image.Resampling.BICUBIC) if skew else picture
 

@@ -1,5 +1,7 @@
 """Swaps: what may be had, and nothing gained or lost on the way."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from returns.exchange import Basis, NoExchange, Variant, choices, credit, swap
 from returns.money import Money
 
 
-def eur(minor):
+def eur(minor: int) -> Money:
     return Money(minor, "EUR")
 
 
@@ -19,7 +21,7 @@ US = Variant("RIME-US", "Size L", "RIME", Money(15000, "USD"), 9)
 MUG = Variant("MUG", "Mug", "MUG", eur(1300), 9)
 
 
-def test_variants_of_the_same_product_are_offered_with_the_reason_where_they_cannot_be_had():
+def test_variants_of_the_same_product_are_offered_with_the_reason_where_they_cannot_be_had() -> None:
     offered = choices(M, [M, L, XL, US, MUG])
     assert [(c.variant.sku, c.code) for c in offered] == [
         ("RIME-M", "same_item"),
@@ -30,7 +32,7 @@ def test_variants_of_the_same_product_are_offered_with_the_reason_where_they_can
     assert [c.is_possible for c in offered] == [False, True, False, False]
 
 
-def test_stock_must_cover_the_quantity_and_none_means_endless():
+def test_stock_must_cover_the_quantity_and_none_means_endless() -> None:
     assert choices(M, [L], quantity=3)[0].code == "sold_out"
     assert choices(M, [Variant("RIME-S", "Size S", "RIME", eur(1))], quantity=999)[0].code == "ok"
 
@@ -47,13 +49,15 @@ def test_stock_must_cover_the_quantity_and_none_means_endless():
         (9900, 1000, Basis.LIST, 0, 1000),
     ],
 )
-def test_the_difference_goes_either_way_and_a_discount_given_stays_given(price, worth, basis, pays, gets):
+def test_the_difference_goes_either_way_and_a_discount_given_stays_given(
+    price: int, worth: int, basis: Basis, pays: int, gets: int
+) -> None:
     wanted = Variant("RIME-L", "Size L", "RIME", eur(price), 2)
     done = swap(M, wanted, quantity=1, worth=eur(worth), basis=basis)
     assert (done.shopper_pays.minor, done.shopper_gets.minor) == (pays, gets)
 
 
-def test_an_even_exchange_forgives_the_difference():
+def test_an_even_exchange_forgives_the_difference() -> None:
     done = swap(M, Variant("RIME-L", "L", "RIME", eur(99900)), quantity=1, worth=eur(12900), even=True)
     assert (done.shopper_pays.minor, done.shopper_gets.minor) == (0, 0)
 
@@ -62,7 +66,9 @@ amounts = st.integers(0, 10**6)
 
 
 @given(amounts, amounts, amounts, st.integers(1, 9), st.sampled_from(list(Basis)), st.booleans())
-def test_money_over_an_exchange_sums_to_zero(before, after, worth, quantity, basis, even):
+def test_money_over_an_exchange_sums_to_zero(
+    before: int, after: int, worth: int, quantity: int, basis: Basis, even: bool
+) -> None:
     given_, wanted = Variant("A", "A", "G", eur(before)), Variant("B", "B", "G", eur(after))
     done = swap(given_, wanted, quantity=quantity, worth=eur(worth), basis=basis, even=even)
     base = before * quantity if basis is Basis.LIST else worth
@@ -86,19 +92,19 @@ def test_money_over_an_exchange_sums_to_zero(before, after, worth, quantity, bas
         (L, True, "quantity"),
     ],
 )
-def test_what_cannot_be_had_is_refused_with_its_code(wanted, quantity, code):
+def test_what_cannot_be_had_is_refused_with_its_code(wanted: Variant, quantity: int, code: str) -> None:
     with pytest.raises(NoExchange) as caught:
         swap(M, wanted, quantity=quantity, worth=eur(12900))
     assert caught.value.code == code
 
 
-def test_store_credit_adds_its_bonus():
+def test_store_credit_adds_its_bonus() -> None:
     done = credit(eur(1305), 10)
     assert (done.bonus.minor, done.total.minor) == (131, 1436)
     assert credit(eur(1305)).total.minor == 1305
 
 
 @pytest.mark.parametrize("percent", [-1, 101, 2.5, True])
-def test_a_bonus_that_is_no_percentage_is_refused(percent):
+def test_a_bonus_that_is_no_percentage_is_refused(percent: Any) -> None:
     with pytest.raises(ValueError, match="percentage"):
         credit(eur(100), percent)

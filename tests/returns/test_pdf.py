@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from pypdf import PdfReader, PdfWriter
-from pypdf.generic import DictionaryObject, NameObject, RectangleObject, TextStringObject
+from pypdf.generic import DictionaryObject, NameObject, RectangleObject, StreamObject, TextStringObject
 
 from carriers.address import Address
 from returns.pdf import Limits, PdfFailed, Press, render
@@ -35,7 +36,7 @@ PLAIN = '<html lang="en"><title>x</title><body><p>hello</p>'
 
 
 @pytest.fixture(scope="module")
-def press():
+def press() -> Iterator[Press]:
     with Press(1) as warm:
         yield warm
 
@@ -44,7 +45,7 @@ def press():
 
 
 @pytest.mark.parametrize("size", list(Size))
-def test_our_own_sheet_is_one_page_of_its_size_and_small(press, size):
+def test_our_own_sheet_is_one_page_of_its_size_and_small(press: Press, size: Size) -> None:
     pdf = press.sheet(sheet(size))
     assert pictures.sizes_mm(pdf) == [PAPER[size]]
     assert len(pdf) < 60_000
@@ -53,7 +54,7 @@ def test_our_own_sheet_is_one_page_of_its_size_and_small(press, size):
 @pytest.mark.parametrize("skew", [0, 2])
 @pytest.mark.parametrize("dpi", [203, 300])
 @pytest.mark.parametrize("size", list(Size))
-def test_every_code_of_our_own_sheet_is_read(press, size, dpi, skew):
+def test_every_code_of_our_own_sheet_is_read(press: Press, size: Size, dpi: int, skew: int) -> None:
     found = pictures.codes(pictures.page(press.sheet(sheet(size)), dpi, skew=skew))
     on_label = {("Code128", NUMBER), ("QRCode", NUMBER)}
     on_sheet = {("Code128", RMA), ("QRCode", FOLLOW)}
@@ -61,7 +62,7 @@ def test_every_code_of_our_own_sheet_is_read(press, size, dpi, skew):
 
 
 @pytest.mark.parametrize("number", ["1", "420100019400111899223100001234", "A" * 24])
-def test_short_and_long_numbers_are_read_at_203_dpi(press, number):
+def test_short_and_long_numbers_are_read_at_203_dpi(press: Press, number: str) -> None:
     pdf = press.sheet(sheet(Size.LABEL, label=replace(ART, number=number)))
     assert pictures.codes(pictures.page(pdf, 203)) == {("Code128", number), ("QRCode", number)}
 
@@ -70,24 +71,32 @@ def test_short_and_long_numbers_are_read_at_203_dpi(press, number):
 @pytest.mark.parametrize("size", list(Size))
 @pytest.mark.parametrize("form", ["pdf", "png", "gif"])
 @pytest.mark.parametrize("shape", [(4, 6), (6, 4)])
-def test_a_carriers_label_is_read_from_the_sheet_in_any_form(press, form, size, dpi, shape):
+def test_a_carriers_label_is_read_from_the_sheet_in_any_form(
+    press: Press, form: str, size: Size, dpi: int, shape: tuple[int, int]
+) -> None:
     found = pictures.codes(pictures.page(press.sheet(sheet(size, label=carriers(form, *shape))), dpi))
     assert {("Code128", CARRIERS_NUMBER), ("QRCode", CARRIERS_NUMBER)} <= found
 
 
 @pytest.mark.parametrize("form", ["pdf", "png"])
 @pytest.mark.parametrize(("size", "top"), [(Size.A4, 297 - 152.4 - 4.5), (Size.LETTER, 279.4 - 152.4 - 4.5)])
-def test_a_carriers_label_stands_in_its_true_size_at_the_bottom_left(press, form, size, top):
+def test_a_carriers_label_stands_in_its_true_size_at_the_bottom_left(
+    press: Press, form: str, size: Size, top: float
+) -> None:
     picture = pictures.page(press.sheet(sheet(size, label=carriers(form))), 254)  # 10 dots per millimetre
     area = picture.crop((0, round(top * 10) - 20, 1070, picture.height)).point(lambda dot: 255 if dot < 128 else 0)
-    left, upper, right, lower = area.getbbox()
-    assert (left, upper) == (pytest.approx(45, abs=4), pytest.approx(20, abs=4))
-    assert (right - left, lower - upper) == (pytest.approx(1016, abs=5), pytest.approx(1524, abs=5))
+    frame = area.getbbox()
+    assert frame
+    left, upper, right, lower = frame
+    assert [left, upper] == pytest.approx([45, 20], abs=4)
+    assert [right - left, lower - upper] == pytest.approx([1016, 1524], abs=5)
 
 
 @pytest.mark.parametrize("turned", [0, 90, 180, 270])
 @pytest.mark.parametrize("shift", [0, 36])
-def test_a_pdf_label_that_is_turned_or_cropped_is_still_upright_and_whole(press, turned, shift):
+def test_a_pdf_label_that_is_turned_or_cropped_is_still_upright_and_whole(
+    press: Press, turned: int, shift: int
+) -> None:
     writer = PdfWriter(clone_from=BytesIO(saved(label_picture(4, 6), "pdf")))
     page = writer.pages[0]
     page.rotate(turned)
@@ -100,7 +109,7 @@ def test_a_pdf_label_that_is_turned_or_cropped_is_still_upright_and_whole(press,
     assert ("Code128", CARRIERS_NUMBER) in pictures.codes(pictures.page(pdf, 203))
 
 
-def test_a_label_too_large_for_the_sheet_follows_on_a_page_of_its_own(press):
+def test_a_label_too_large_for_the_sheet_follows_on_a_page_of_its_own(press: Press) -> None:
     pdf = press.sheet(sheet(label=carriers("pdf", 8.5, 11)))
     assert pictures.sizes_mm(pdf) == [(210.0, 297.0), (pytest.approx(215.9, abs=0.2), pytest.approx(279.4, abs=0.2))]
     assert ("Code128", CARRIERS_NUMBER) in pictures.codes(pictures.page(pdf, 300, number=1))
@@ -108,12 +117,12 @@ def test_a_label_too_large_for_the_sheet_follows_on_a_page_of_its_own(press):
     assert "next page" in pictures.words(pdf)
 
 
-def test_a_label_too_large_for_label_paper_is_refused_with_the_way_out(press):
+def test_a_label_too_large_for_label_paper_is_refused_with_the_way_out(press: Press) -> None:
     with pytest.raises(PdfFailed, match="print it on a4 or letter"):
         press.sheet(sheet(Size.LABEL, label=carriers("pdf", 8.5, 11)))
 
 
-def test_scripts_links_and_attachments_of_a_carriers_pdf_do_not_come_along(press):
+def test_scripts_links_and_attachments_of_a_carriers_pdf_do_not_come_along(press: Press) -> None:
     writer = PdfWriter(clone_from=BytesIO(saved(label_picture(4, 6), "pdf")))
     script = {NameObject("/S"): NameObject("/JavaScript"), NameObject("/JS"): TextStringObject("app.alert('CANARY')")}
     writer.root_object[NameObject("/OpenAction")] = DictionaryObject(script)
@@ -124,18 +133,18 @@ def test_scripts_links_and_attachments_of_a_carriers_pdf_do_not_come_along(press
     pdf = press.sheet(sheet(label=CarrierLabel("UPS", "1Z", "pdf", out.getvalue())))
     plain = PdfWriter(clone_from=BytesIO(pdf))
     for thing in plain._objects:
-        assert b"CANARY" not in (thing.get_data() if hasattr(thing, "get_data") else repr(thing).encode())
+        assert b"CANARY" not in (thing.get_data() if isinstance(thing, StreamObject) else repr(thing).encode())
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"no pdf", b"%PDF-1.7\n%%EOF", saved(label_picture(4, 6), "pdf")[:900], b"<html>Sign in</html>"]
 )
-def test_a_carriers_label_that_is_no_pdf_fails_clearly(press, body):
+def test_a_carriers_label_that_is_no_pdf_fails_clearly(press: Press, body: bytes) -> None:
     with pytest.raises(PdfFailed, match="carrier's label"):
         press.sheet(sheet(label=CarrierLabel("UPS", "1Z", "pdf", body)))
 
 
-def test_a_locked_label_and_an_empty_page_fail_clearly(press):
+def test_a_locked_label_and_an_empty_page_fail_clearly(press: Press) -> None:
     locked = PdfWriter(clone_from=BytesIO(saved(label_picture(4, 6), "pdf")))
     locked.encrypt("secret")
     empty = PdfWriter()
@@ -151,7 +160,7 @@ LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtenges
 
 
 @pytest.mark.parametrize("size", [Size.A4, Size.LETTER])
-def test_the_longest_texts_stay_in_their_places_and_every_code_is_read(press, size):
+def test_the_longest_texts_stay_in_their_places_and_every_code_is_read(press: Press, size: Size) -> None:
     person = Address(LONG[:300], ("x" * 300, "Dock 4", "Weir Lane", "Line 4"), "K" * 100, "LA9 0ZZ", "US", company=LONG)
     full = sheet(
         size,
@@ -172,7 +181,7 @@ def test_the_longest_texts_stay_in_their_places_and_every_code_is_read(press, si
         assert found == {("Code128", NUMBER), ("QRCode", NUMBER), ("Code128", RMA), ("QRCode", FOLLOW)}
 
 
-def _from(name):
+def _from(name: str) -> LabelArt:
     return replace(ART, sender=replace(ADA, name=name))
 
 
@@ -180,55 +189,68 @@ def _from(name):
     ("lang", "text"),
     [("de", "Größe M, Ärmel weiß"), ("ar", "سترة شتوية"), ("el", "Μπουφάν"), ("en", "<script>alert(1)</script>")],
 )
-def test_text_of_any_language_is_printed_as_text(press, lang, text):
+def test_text_of_any_language_is_printed_as_text(press: Press, lang: str, text: str) -> None:
     pdf = press.sheet(sheet(lang=lang, items=(PackedItem(text, 1, text),), label=_from(text)))
     if lang == "ar":  # the order of the letters on paper is right to left; what counts is that each has a shape
-        fonts = PdfReader(BytesIO(pdf)).pages[0]["/Resources"]["/Font"].values()
-        assert any("Archivo" not in font.get_object()["/BaseFont"] for font in fonts)
+        fonts = _inner(_inner(PdfReader(BytesIO(pdf)).pages[0], "/Resources"), "/Font")
+        assert any("Archivo" not in str(_inner(fonts, name)["/BaseFont"]) for name in fonts)
     else:
         assert pictures.words(pdf).replace("\r\n", " ").count(text) >= 2
 
 
-def test_the_document_is_tagged_titled_and_says_its_language(press):
+def test_the_document_is_tagged_titled_and_says_its_language(press: Press) -> None:
     pdf = press.sheet(sheet(lang="en-GB", label=carriers("pdf")))
-    reader = PdfReader(BytesIO(pdf))
+    root = PdfReader(BytesIO(pdf)).root_object
     assert pdf.startswith(b"%PDF-1.7")
-    assert reader.metadata.title == f"Tarnwick, return {RMA}"
-    assert reader.metadata.author == "Tarnwick"
-    assert reader.root_object["/Lang"] == "en-GB"
-    assert reader.root_object["/MarkInfo"]["/Marked"]
-    assert b"pdfuaid" in reader.root_object["/Metadata"].get_object().get_data()
-    elements = _elements(reader.root_object["/StructTreeRoot"])
+    assert _told(pdf) == (f"Tarnwick, return {RMA}", "Tarnwick")
+    assert str(root["/Lang"]) == "en-GB"
+    assert _inner(root, "/MarkInfo")["/Marked"]
+    described = _inner(root, "/Metadata")
+    assert isinstance(described, StreamObject)
+    assert b"pdfuaid" in described.get_data()
+    elements = _elements(_inner(root, "/StructTreeRoot"))
     figures = [element for element in elements if element.get("/S") == "/Figure"]
     assert figures
     assert all(figure.get("/Alt") for figure in figures)
 
 
-def _elements(node):
-    node = node.get_object()
-    kids = node.get("/K", []) if hasattr(node, "get") else []
-    yield from [node] if hasattr(node, "get") else []
+def _inner(outer: DictionaryObject, name: str) -> DictionaryObject:
+    inner = outer[name]
+    assert isinstance(inner, DictionaryObject)
+    return inner
+
+
+def _told(pdf: bytes) -> tuple[str | None, str | None]:
+    """Title and author."""
+    facts = PdfReader(BytesIO(pdf)).metadata
+    assert facts
+    return facts.title, facts.author
+
+
+def _elements(node: DictionaryObject) -> Iterator[DictionaryObject]:
+    yield node
+    kids = node.get("/K", [])
     for kid in kids if isinstance(kids, list) else [kids]:
-        kid = kid.get_object()
-        if hasattr(kid, "get") and "/S" in kid:
-            yield from _elements(kid)
+        thing = kid.get_object()
+        if isinstance(thing, DictionaryObject) and "/S" in thing:
+            yield from _elements(thing)
 
 
 # What it may not do
 
 
 @contextmanager
-def _canary_server():
-    calls = []
+def _canary_server() -> Iterator[tuple[str, list[str]]]:
+    calls: list[str] = []
 
     class Canary(BaseHTTPRequestHandler):
-        def do_GET(self):
+        def do_GET(self) -> None:
             calls.append(self.path)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"CANARY")
 
-        def log_message(self, *args):
+        def log_message(self, *args: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Canary)
@@ -264,7 +286,7 @@ VECTORS = {
 
 @pytest.mark.parametrize("vector", VECTORS)
 @pytest.mark.parametrize("kind", ["http", "file", "data", "ftp"])
-def test_nothing_is_read_and_nobody_is_called(press, vector, kind, tmp_path):
+def test_nothing_is_read_and_nobody_is_called(press: Press, vector: str, kind: str, tmp_path: Path) -> None:
     (tmp_path / "canary.txt").write_text("CANARY")
     with _canary_server() as (http, calls):
         urls = {
@@ -286,7 +308,7 @@ def test_nothing_is_read_and_nobody_is_called(press, vector, kind, tmp_path):
         assert calls == []
 
 
-def _try(press, html, assets):
+def _try(press: Press, html: str, assets: dict[str, bytes]) -> bytes:
     try:
         return press.html(html, assets)
     except PdfFailed:
@@ -294,18 +316,18 @@ def _try(press, html, assets):
 
 
 @pytest.mark.parametrize("url", ["canary.txt", "/etc/passwd", "//127.0.0.1/x"])
-def test_a_relative_address_leads_nowhere(press, url):
+def test_a_relative_address_leads_nowhere(press: Press, url: str) -> None:
     for markup in VECTORS.values():
         pdf = _try(press, f'<html lang="en"><title>x</title><body>{markup.format(url=url)}', {"evil.svg": b"<svg/>"})
         assert b"root:" not in pdf
 
 
-def test_an_asset_that_was_not_given_stops_the_rendering(press):
+def test_an_asset_that_was_not_given_stops_the_rendering(press: Press) -> None:
     with pytest.raises(PdfFailed, match="asset:other"):
         press.html('<html lang="en"><body><img src="asset:other.png">', {"mine.png": b""})
 
 
-def test_a_worker_that_refused_still_serves(press):
+def test_a_worker_that_refused_still_serves(press: Press) -> None:
     with pytest.raises(PdfFailed):
         press.html('<img src="file:///etc/passwd">', {})
     assert press.html(PLAIN, {}).startswith(b"%PDF")
@@ -325,17 +347,19 @@ CRASH = "from returns import pdf; import os; pdf._print_html = lambda *_: os.abo
 
 
 @pytest.fixture
-def instead(monkeypatch):
+def instead(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """instead(code): workers run this in place of the usual call."""
 
-    def swap(code):
+    def swap(code: str) -> None:
         real = subprocess.Popen
         monkeypatch.setattr(subprocess, "Popen", lambda call, **rest: real([*call[:-1], code], **rest))
 
     return swap
 
 
-def test_a_render_that_takes_too_long_is_killed_and_the_next_one_works(instead, monkeypatch):
+def test_a_render_that_takes_too_long_is_killed_and_the_next_one_works(
+    instead: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Press(1, Limits(wall_seconds=1)) as press:
         instead(SPIN.format(cpu=60))
         with pytest.raises(PdfFailed, match="longer than 1 seconds"):
@@ -344,25 +368,25 @@ def test_a_render_that_takes_too_long_is_killed_and_the_next_one_works(instead, 
         assert press.html(PLAIN, {}).startswith(b"%PDF")
 
 
-def test_processor_time_is_limited_for_each_sheet(instead):
+def test_processor_time_is_limited_for_each_sheet(instead: Callable[[str], None]) -> None:
     instead(SPIN.format(cpu=1))
     with Press(1, Limits(cpu_seconds=1)) as press, pytest.raises(PdfFailed, match="1 seconds of processor time"):
         press.html(PLAIN, {})
 
 
-def test_memory_is_limited(instead):
+def test_memory_is_limited(instead: Callable[[str], None]) -> None:
     instead(BURST)
     with Press(1) as press, pytest.raises(PdfFailed, match="512 MB of memory"):
         press.html(PLAIN, {})
 
 
-def test_a_worker_that_crashes_is_said_so(instead):
+def test_a_worker_that_crashes_is_said_so(instead: Callable[[str], None]) -> None:
     instead(CRASH)
     with Press(1) as press, pytest.raises(PdfFailed, match="worker ended"):
         press.html(PLAIN, {})
 
 
-def test_even_past_the_fetcher_there_is_no_network(instead):
+def test_even_past_the_fetcher_there_is_no_network(instead: Callable[[str], None]) -> None:
     with _canary_server() as (url, calls):
         instead(CALL.format(port=url.split(":")[2].split("/")[0]))
         with Press(1) as press, pytest.raises(PdfFailed, match="PermissionError"):
@@ -371,7 +395,7 @@ def test_even_past_the_fetcher_there_is_no_network(instead):
 
 
 @pytest.mark.slow
-def test_a_layout_without_end_is_killed():
+def test_a_layout_without_end_is_killed() -> None:
     endless = PLAIN + "<p>a line and another" * 100_000
     with Press(1, Limits(cpu_seconds=2, wall_seconds=6)) as press, pytest.raises(PdfFailed, match=r"seconds|ended"):
         press.html(endless, {})
@@ -380,7 +404,7 @@ def test_a_layout_without_end_is_killed():
 # The pool
 
 
-def test_the_process_that_asks_never_imports_weasyprint():
+def test_the_process_that_asks_never_imports_weasyprint() -> None:
     code = (
         "import sys; from returns import pdf, slip; pdf.render('<html lang=en><p>x', {}); "
         "loaded = {'weasyprint', 'pypdf', 'PIL', 'fontTools'} & set(sys.modules); "
@@ -391,14 +415,14 @@ def test_the_process_that_asks_never_imports_weasyprint():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_worker_sees_none_of_our_settings(monkeypatch, instead):
+def test_a_worker_sees_none_of_our_settings(monkeypatch: pytest.MonkeyPatch, instead: Callable[[str], None]) -> None:
     monkeypatch.setenv("DOORSTEP_SECRET", "CANARY")
     instead(ENVIRONMENT)
     with Press(1) as press:
         assert b"CANARY" not in press.html(PLAIN, {})
 
 
-def test_a_worker_is_replaced_after_its_share_of_sheets():
+def test_a_worker_is_replaced_after_its_share_of_sheets() -> None:
     with Press(1, Limits(sheets=2)) as press:
         pids = []
         for _ in range(4):
@@ -410,23 +434,23 @@ def test_a_worker_is_replaced_after_its_share_of_sheets():
     assert pids[2] not in (None, pids[0])
 
 
-def test_threads_share_the_workers_and_each_gets_its_own_answer():
-    answers = {}
+def test_threads_share_the_workers_and_each_gets_its_own_answer() -> None:
+    answers: dict[int, bytes] = {}
 
-    def ask(n):
+    def ask(press: Press, n: int) -> None:
         answers[n] = press.html(f'<html lang="en"><title>number {n}</title><body>x', {})
 
     with Press(2) as press:
-        threads = [threading.Thread(target=ask, args=(n,)) for n in range(8)]
+        threads = [threading.Thread(target=ask, args=(press, n)) for n in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    titles = {n: PdfReader(BytesIO(pdf)).metadata.title for n, pdf in answers.items()}
+    titles = {n: _told(pdf)[0] for n, pdf in answers.items()}
     assert titles == {n: f"number {n}" for n in range(8)}
 
 
-def test_no_free_worker_is_an_error_and_not_a_wait_for_ever(instead):
+def test_no_free_worker_is_an_error_and_not_a_wait_for_ever(instead: Callable[[str], None]) -> None:
     instead(SPIN.format(cpu=60))
     with Press(1, Limits(wall_seconds=2, wait_seconds=0.1)) as press:
         first = threading.Thread(target=lambda: _try(press, PLAIN, {}))
@@ -438,10 +462,12 @@ def test_no_free_worker_is_an_error_and_not_a_wait_for_ever(instead):
         first.join()
 
 
-def test_a_closed_press_says_so_and_leaves_no_process():
+def test_a_closed_press_says_so_and_leaves_no_process() -> None:
     press = Press(1)
     press.html(PLAIN, {})
-    process = press._idle.queue[0]._process
+    worker = press._idle.queue[0]
+    assert worker
+    process = worker._process
     press.close()
     press.close()
     assert process.poll() is not None
@@ -449,7 +475,7 @@ def test_a_closed_press_says_so_and_leaves_no_process():
         press.html(PLAIN, {})
 
 
-def test_a_document_is_rendered_once_without_a_press():
+def test_a_document_is_rendered_once_without_a_press() -> None:
     assert render(
         '<html lang="en"><body><img alt="a" src="asset:a.svg">', {"a.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>"}
     ).startswith(b"%PDF")

@@ -1,6 +1,11 @@
 """Goods sold as final."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+
+from returns.policy import Opinion
 
 FINAL = frozenset({"winter", "Final-Sale"})
 
@@ -17,6 +22,8 @@ FINAL = frozenset({"winter", "Final-Sale"})
         (frozenset({"final"}), "too_small", {}, "allow", "not_final_sale"),
     ],
 )
-def test_final_means_final_unless_faulty(judge, tags, reason, options, verdict, code):
+def test_final_means_final_unless_faulty(
+    judge: Callable[..., Opinion], tags: frozenset[str], reason: str, options: dict[str, Any], verdict: str, code: str
+) -> None:
     opinion = judge("final_sale", options, tags=tags, reason=reason)
     assert (opinion.verdict.word, opinion.code) == (verdict, code)

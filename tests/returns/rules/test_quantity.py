@@ -1,6 +1,10 @@
 """How many can come back."""
 
+from collections.abc import Callable
+
 import pytest
+
+from returns.policy import Opinion
 
 
 @pytest.mark.parametrize(
@@ -16,7 +20,9 @@ import pytest
         (10**30, 2, "deny", "quantity_not_possible"),
     ],
 )
-def test_from_one_to_what_is_left(judge, asked, left, verdict, code):
+def test_from_one_to_what_is_left(
+    judge: Callable[..., Opinion], asked: int, left: int, verdict: str, code: str
+) -> None:
     opinion = judge("quantity", quantity=asked, quantity_left=left)
     assert (opinion.verdict.word, opinion.code) == (verdict, code)
     assert opinion.facts == {"asked": asked, "left": max(left, 0)}
