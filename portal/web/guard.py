@@ -6,9 +6,9 @@ import time
 from typing import Final
 
 import structlog
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.settings import Settings
@@ -43,13 +43,12 @@ class Guard:
     """Pure ASGI: the request and response streams pass through untouched. Webhooks cap their own bodies."""
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
-        self._hooks = app
-        self._pages = RequestBodyLimitMiddleware(app, MAX_PAGE_BODY)
+        self._app = app
         self._headers = (*_ALWAYS, _STRICT_TRANSPORT) if https else _ALWAYS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._hooks(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         started = time.perf_counter()
         status = 500
@@ -67,9 +66,9 @@ class Guard:
             if _is_ambiguous(scope):
                 await problem("one_host_header", 400)(scope, receive, safe_send)
             elif is_hook:
-                await self._hooks(scope, receive, send)  # read by machines: browser headers would only cost time
+                await self._app(scope, receive, send)  # read by machines: browser headers would only cost time
             else:
-                await self._pages(scope, receive, safe_send)
+                await self._app(scope, _capped(scope, receive), safe_send)
         finally:
             if not is_hook:  # those are counted by the inbox; a line each would cost more than the delivery
                 _note(scope, status, started)
@@ -79,6 +78,22 @@ class Guard:
             headers.setdefault(name, value)
         if headers.get("content-type", "").startswith("text/html"):
             headers.setdefault("Cache-Control", _PRIVATE)
+
+
+def _capped(scope: Scope, receive: Receive) -> Receive:
+    """A body for who reads it, up to MAX_PAGE_BODY: then HTTPException 413, at once where the length is announced."""
+    announced = Headers(scope=scope).get("content-length", "")
+    left = MAX_PAGE_BODY if not announced.isdecimal() or int(announced) <= MAX_PAGE_BODY else -1
+
+    async def receive_some() -> Message:
+        nonlocal left
+        message: Message = await receive() if left >= 0 else {}
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(413)
+        return message
+
+    return receive_some
 
 
 def _is_ambiguous(scope: Scope) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from portal.app import App
 from portal.web.edge import CONSOLE, CONSOLE_PAGES, SHOP_PAGES, pages_below
+from portal.web.guard import MAX_PAGE_BODY
 from portal.web.pages.order import order_page
 from tests.client import Client
 from tests.conftest import Clock
@@ -65,6 +67,36 @@ def test_a_form_part_with_a_charset_of_its_own_brings_nothing_unstorable(
     body = b'--b\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n' + part + b"\r\n--b--\r\n"
     headers = {"content-type": "multipart/form-data; boundary=b; charset=utf-7"}
     assert client.send("POST", "/find", host="juniper.test", headers=headers, content=body).status_code == 400
+
+
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize(
+    ("path", "way_on"), [("/find", ">Find your order<"), ("/console/sign-in", ">Back to the queue<")]
+)
+def test_a_form_that_is_far_too_long_is_answered_in_the_look_of_where_it_was_sent(
+    client: Client, world: World, path: str, way_on: str, announced: bool
+) -> None:
+    async def in_pieces() -> AsyncIterator[bytes]:
+        for _ in range(300):
+            yield b"order=" + b"x" * 1000 + b"&"
+
+    body = {"content": b"order=" + b"x" * MAX_PAGE_BODY} if announced else {"content": in_pieces()}
+    headers = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+    answer = client.send("POST", path, host="juniper.test", headers=headers, **body)
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "text/html; charset=utf-8")
+    assert "We couldn’t read that form" in answer.text
+    assert way_on in answer.text
+
+
+@pytest.mark.parametrize(
+    ("boundary", "body"),
+    [("; boundary=b", b"--b\r\nno colon\r\n\r\nx\r\n--b--"), ("; boundary=b", b"--c\r\n\r\n--c--"), ("", b"--b--")],
+)
+def test_a_form_of_broken_parts_is_answered_in_the_shops_look(
+    client: Client, world: World, boundary: str, body: bytes
+) -> None:
+    answer = client.post("/find", headers={"content-type": f"multipart/form-data{boundary}"}, content=body)
+    assert (answer.status_code, ">Find your order<" in answer.text) == (400, True)
 
 
 def test_a_nul_in_an_address_is_not_found_and_in_a_query_left_out(client: Client, app: App, world: World) -> None:
