@@ -106,8 +106,8 @@ class _Told:
 def view(
     page: Page, *, brand: Brand, trust: Trust, now: datetime, speech: NullTranslations = words.ENGLISH
 ) -> dict[str, Any]:
-    """Keys: title, number, hero, notes, parcels, waiting, back, returns, howto, help, hours, ledger, paid_with,
-    address, masked, can_mail, may_act. All text is plain; the template escapes it."""
+    """Keys: title, number, hero, notes, parcels, waiting, back, returns, howto, help, hours, help_above, ledger,
+    paid_with, address, masked, can_mail, may_act. All text is plain; the template escapes it."""
     order, zone = page.order, zone_of(brand.zone)
     told = _Told(
         brand=brand,
@@ -141,7 +141,7 @@ def view(
         "returns": [_return_row(told, row) for row in page.returns],
         "howto": [] if _is_called_off(order, page.shipments) else _howto(told, page),
         "arrived": hero["arrived"],
-        **_help(told, order),
+        **_help(told, order, notes),
         **_details(told, order, page.lines),
         "may_act": trust != "status",
         "trust": trust,
@@ -612,12 +612,13 @@ def _is_about(article: Mapping[str, Any], line: Any) -> bool:
 # --- help and details ---------------------------------------------------------------------------------------------
 
 
-def _help(told: _Told, order: Any) -> dict[str, Any]:
-    """Rows (icon, title, text, address) of the brand's support."""
+def _help(told: _Told, order: Any, notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rows (icon, title, text, address) of the brand's support, and whether the bad news names them already."""
     rows, hours = _support(orjson.dumps(told.brand.support))
     about = "?subject=" + quote(told.say("Order %s") % order.number)
     shown = [(icon, told.say(title), text, to + about if icon == "mail" else to) for icon, title, text, to in rows]
-    return {"help": shown, "hours": hours}
+    above = bool(shown) and any(note["kind"] == "trouble" for note in notes)
+    return {"help": shown, "hours": hours, "help_above": above}
 
 
 @lru_cache(256)

@@ -402,6 +402,26 @@ def test_ada_sees_her_order_and_its_articles(client: Client, app: App, world: Wo
     assert "private, no-store" in page.headers["cache-control"]
 
 
+@pytest.mark.parametrize("delay", ["none", "late"])
+def test_the_page_names_the_ways_to_reach_us_once(client: Client, app: App, world: World, delay: str) -> None:
+    tell(app, world, delay=delay)
+    page = client.follow(look_up(client)).text
+    assert page.count("mailto:help@juniper.example") == page.count("Every day, 8 am to 8 pm") == 1
+    assert (page.count('id="help"'), page.count('href="#help"')) == (1, 1)
+    assert ("Need a hand?" in page) is (delay == "none"), "bad news comes with the way out in the same place"
+
+
+def test_no_link_leads_to_help_that_a_shop_does_not_give(client: Client, app: App, world: World) -> None:
+    def silence(tx: Session) -> None:
+        tx.get_one(Brand, world.juniper.id).support = {}
+
+    change(app, silence)
+    tell(app, world, delay="late")
+    page = client.follow(look_up(client)).text
+    assert "What happened" in page
+    assert "#help" not in page
+
+
 @pytest.mark.parametrize("who", ["nobody", "bo"])
 def test_nobody_and_bo_are_sent_to_the_lookup(client: Client, app: App, world: World, who: str) -> None:
     host = "juniper.test"
