@@ -277,14 +277,17 @@ def _can_swap(line: OrderLine, product: Product, quantity: int) -> bool:
 
 
 def resolution_step(told: Telling, order: Order, offer: Offer, draft: Draft, quote: Quote) -> dict[str, Any]:
-    """`swaps, no_swap, money_back, ledger, hidden, chosen`: step 2. `quote` is for a refund."""
+    """`swaps, no_swap, aim, money_back, ledger, hidden, chosen`: step 2. `quote` is for a refund; `aim` is where the
+    next answer is missing."""
     chosen = [line for line in offer.lines if line.line.public_id in draft.answers]
     can_swap, alone = possible_swaps(offer, draft), _without_swap(offer, draft)
+    swaps = [_swap_choice(told, order, line, draft) for line in chosen] if can_swap else []
     return {
         "step": 2,
         "of": STEPS,
         "items": [_chosen(told, line.line, draft) for line in chosen],
-        "swaps": [_swap_choice(told, order, line, draft) for line in chosen] if can_swap else [],
+        "swaps": swaps,
+        "aim": next((f"swap-{swap['id']}" for swap in swaps if swap["is_open"]), "resolution"),
         # What keeps the rest from being exchanged; where nothing could be, an exchange was never in question.
         "no_swap": ", ".join(alone) if len(alone) < len(chosen) else "",
         "money_back": told.money(quote.total_minor, order.currency),
@@ -311,15 +314,18 @@ def _chosen(told: Telling, line: OrderLine, draft: Draft) -> dict[str, Any]:
 
 def _swap_choice(told: Telling, order: Order, line: OfferLine, draft: Draft) -> dict[str, Any]:
     answer = draft.answers[line.line.public_id]
+    possible = [product.sku for product in line.swaps if _can_swap(line.line, product, answer.quantity)]
     return {
         "id": line.line.public_id,
         "title": line.line.title,
+        "is_open": answer.swap not in possible,
         "variants": [
             {
                 "sku": product.sku,
                 "name": product.variant or product.title,
                 "note": _swap_note(told, order, line.line, product, answer.quantity),
-                "off": not _can_swap(line.line, product, answer.quantity),
+                "off": product.sku not in possible,
+                "first": product.sku == possible[0],
                 "chosen": product.sku == answer.swap,
             }
             for product in line.swaps

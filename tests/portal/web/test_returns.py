@@ -186,7 +186,10 @@ def test_a_line_that_changed_since_the_review_is_shown_too(client: Client, app: 
 def test_an_exchange_without_a_variant_is_asked_for_it(client: Client, world: World, path: str) -> None:
     page = to_review(client, path, world, resolution="exchange_variant")
     assert page.status_code == 422
-    assert "Choose the variant" in page.text
+    mugs = world.lines[1].public_id
+    assert re.search(rf'<a href="#swap-{mugs}">Choose the variant', page.text), "the summary leads to the question"
+    assert re.search(rf'<input type="radio" id="swap-{mugs}" name="swap-{mugs}" value="MUG-500"', page.text)
+    assert f'<fieldset aria-describedby="swap-error-{mugs}"' in page.text
 
 
 @pytest.mark.parametrize(
