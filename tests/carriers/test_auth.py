@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Event, Timer
+from typing import Any
 
 import httpx
 import pytest
@@ -51,14 +52,10 @@ def client() -> Iterator[httpx.Client]:
         yield it
 
 
-def connected(server: TokenServer, client: httpx.Client, tokens: MemoryTokens | None = None, **options: object) -> Http:
+def connected(server: TokenServer, client: httpx.Client, tokens: MemoryTokens | None = None, **options: Any) -> Http:
     plain = Http(client, server.url)
-    auth = ClientCredentials(
-        plain,
-        "/token",
-        tokens or MemoryTokens(),
-        **{"client_id": "me", "client_secret": "hidden", "style": "form", **options},  # type: ignore[arg-type]
-    )
+    options = {"client_id": "me", "client_secret": "hidden", "style": "form", **options}
+    auth = ClientCredentials(plain, "/token", tokens or MemoryTokens(), **options)
     return Http(client, server.url, auth)
 
 

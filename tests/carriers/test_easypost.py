@@ -21,7 +21,7 @@ from carriers.errors import BadCredentials, BadPayload, BadSignature, OutcomeUnk
 from carriers.http import Http, open_client, open_http
 from carriers.status import Status
 from tests.carriers.fakes.easypost import API_KEY, PDF, PNG, FakeEasyPost, error, scan, tracker
-from tests.carriers.fakes.server import Answered
+from tests.carriers.fakes.server import Answered, Received
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = date(2026, 11, 22)
@@ -152,8 +152,8 @@ def test_a_purchase_whose_answer_was_lost_is_found_again(easypost: FakeEasyPost,
     buy = next(pattern for pattern in easypost.routes if pattern.endswith("/buy"))
     sell = easypost.routes[buy]
 
-    def sell_and_fail(received: object) -> Answered:
-        sell(received)  # type: ignore[arg-type]
+    def sell_and_fail(received: Received) -> Answered:
+        sell(received)
         return Answered(b"", 502)
 
     easypost.routes[buy] = sell_and_fail
@@ -168,9 +168,9 @@ def test_a_label_bought_by_somebody_else_meanwhile_is_taken(easypost: FakeEasyPo
     buy = next(pattern for pattern in easypost.routes if pattern.endswith("/buy"))
     sell = easypost.routes[buy]
 
-    def sell_twice(received: object) -> Answered:
-        sell(received)  # type: ignore[arg-type]
-        return sell(received)  # type: ignore[arg-type]
+    def sell_twice(received: Received) -> Answered:
+        sell(received)
+        return sell(received)
 
     easypost.routes[buy] = sell_twice
     assert CARRIER.buy_label(http, ORDER).body == PDF

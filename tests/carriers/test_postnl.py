@@ -210,8 +210,8 @@ def test_a_time_frame_is_two_instants_and_a_delivery_date_a_day() -> None:
 
 
 def test_a_list_of_updates_is_read_with_its_own_spelling() -> None:
-    update = {"Barcode": NUMBER, "CreationDate": "2026-11-18", "Status": {"Timestamp": "2026-11-19T12:06:53"}}
-    update["Status"]["StatusCode"] = "22"  # type: ignore[index]
+    status = {"Timestamp": "2026-11-19T12:06:53", "StatusCode": "22"}
+    update = {"Barcode": NUMBER, "CreationDate": "2026-11-18", "Status": status}
     (found,) = CARRIER.parse(json.dumps([update]).encode()).parcels
     assert found.sub_status == "delivered.collected"
     assert found.delivered_at == datetime(2026, 11, 19, 11, 6, 53, tzinfo=UTC)

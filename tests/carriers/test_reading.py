@@ -277,6 +277,7 @@ def test_text_is_cleaned_alike_with_and_without_the_short_way(value: str) -> Non
 def test_an_object_in_the_place_of_a_list_is_a_list_of_one() -> None:
     assert list(each({"code": "X"})) == [{"code": "X"}]
     assert list(each(None)) == []
-    for other in ({}, "X", 1, ["X"], [None]):
+    others: tuple[object, ...] = ({}, "X", 1, ["X"], [None])
+    for other in others:
         with pytest.raises(TypeError, match="list of objects"):
             each(other)

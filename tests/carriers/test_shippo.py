@@ -25,7 +25,7 @@ from carriers.errors import (
 )
 from carriers.http import Http, open_client, open_http
 from carriers.status import Status
-from tests.carriers.fakes.server import Answered
+from tests.carriers.fakes.server import Answered, Received
 from tests.carriers.fakes.shippo import API_KEY, PDF, PNG, FakeShippo, track
 
 CUSTOMER = Address("Ada Quill", ("12 Elm Street", "Apt 4"), "Austin", "73301", "US", "TX", email="ada@example.org")
@@ -202,8 +202,8 @@ def test_buying_again_with_the_same_key_buys_nothing(shippo: FakeShippo, http: H
 def test_a_purchase_whose_answer_was_lost_is_found_again(shippo: FakeShippo, http: Http) -> None:
     sell = shippo.routes[r"POST /transactions"]
 
-    def sell_and_fail(received: object) -> Answered:
-        sell(received)  # type: ignore[arg-type]
+    def sell_and_fail(received: Received) -> Answered:
+        sell(received)
         return Answered(b"", 502)
 
     shippo.routes[r"POST /transactions"] = sell_and_fail
