@@ -249,13 +249,17 @@ def test_a_connections_secret_comes_from_the_environment_only(sqlite_url: str) -
     from portal.db import Database
 
     make_brand(sqlite_url)
-    secret = {"DOORSTEP_CONNECTION_API_KEY": "np_secret_value", "DOORSTEP_CONNECTION_WEBHOOK_SECRET": "hook_secret"}
     base = "base_url=https://northpost.test"
     told = doorstep("connection", "add", "northpost", "--set", base, "--set", "api_key=x", url=sqlite_url)
     assert (told.returncode, b"DOORSTEP_CONNECTION_API_KEY" in told.stderr) == (2, True)
     other = doorstep("connection", "add", "fedex", "--set", "client_id=1", "--set", "label_format=tiff", url=sqlite_url)
     assert (other.returncode, b"label_format: must be one of pdf, png, zpl" in other.stderr) == (1, True)
-    made = doorstep("connection", "add", "northpost", "--set", base, url=sqlite_url, **secret)
+    made = doorstep(
+        *("connection", "add", "northpost", "--set", base),
+        url=sqlite_url,
+        DOORSTEP_CONNECTION_API_KEY="np_secret_value",
+        DOORSTEP_CONNECTION_WEBHOOK_SECRET="hook_secret",
+    )
     assert (made.returncode, b"http://acme.test/hooks/northpost/" in made.stdout) == (0, True)
     assert b"np_secret_value" not in made.stdout + made.stderr
     db = Database(sqlite_url)
@@ -268,8 +272,13 @@ def test_a_connections_secret_comes_from_the_environment_only(sqlite_url: str) -
 
 def test_check_names_each_fault_with_how_to_mend_it(sqlite_url: str) -> None:
     make_brand(sqlite_url)
-    mail = {"DOORSTEP_SMTP_HOST": "127.0.0.1", "DOORSTEP_SMTP_PORT": "1", "DOORSTEP_SMPT_HOST": "misspelt"}
-    closed = doorstep("check", url=sqlite_url, **mail)
+    closed = doorstep(
+        "check",
+        url=sqlite_url,
+        DOORSTEP_SMTP_HOST="127.0.0.1",
+        DOORSTEP_SMTP_PORT="1",
+        DOORSTEP_SMPT_HOST="misspelt",
+    )
     told = closed.stdout.decode()
     assert closed.returncode == 1
     assert "FAIL  agents: nobody can sign in" in told

@@ -74,8 +74,9 @@ def test_a_meaning_is_taken_back_by_the_undo_of_the_list(sam: Desk, app: App, cl
     sam.press(sam.get(path(word="delivered")).text, "/console/codes/map")
     run(app, clock)
     listed = sam.get("/console/codes?show=mapped").text
-    undo = html.unescape(re.search(r'href="([^"]+word=none)"', listed)[1])  # type: ignore[index]
-    shown = sam.get(undo).text
+    undo = re.search(r'href="([^"]+word=none)"', listed)
+    assert undo
+    shown = sam.get(html.unescape(undo[1])).text
     assert "Take the meaning away" in shown
     sam.press(shown, "/console/codes/map")
     run(app, clock)

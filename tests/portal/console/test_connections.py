@@ -276,8 +276,15 @@ def test_removing_says_first_what_becomes_of_the_parcels_and_then_does_it(
 def test_another_connection_of_the_same_carrier_takes_the_parcels_over(sam: Desk, app: App, world: World) -> None:
     fields = {"base_url": "http://127.0.0.1:9", "api_key": "k"}
     with app.db.transaction() as tx:
-        made = {"carrier": "northpost", "fields": fields, "now": app.now()}
-        heir = create_connection(tx, app.keys, name="Juniper's", brand_id=world.juniper.id, **made)  # type: ignore[arg-type]
+        heir = create_connection(
+            tx,
+            app.keys,
+            name="Juniper's",
+            brand_id=world.juniper.id,
+            carrier="northpost",
+            fields=fields,
+            now=app.now(),
+        )
     told = plain(sam.get(f"/console/connections/{world.connection.public_id}/remove").text)
     assert "follows from then on 2" in told
     assert "until this carrier is connected again 1" in told
@@ -291,8 +298,15 @@ def test_another_connection_of_the_same_carrier_takes_the_parcels_over(sam: Desk
 def test_one_through_which_labels_are_being_bought_stays(sam: Desk, app: App, world: World) -> None:
     case = make_case(app, world)
     with app.db.transaction() as tx:
-        given = {"return_id": case.id, "connection_id": world.connection.id, "key": "k", "created_at": app.now()}
-        tx.add(Label(**given, next_at=app.now()))  # type: ignore[arg-type]
+        tx.add(
+            Label(
+                return_id=case.id or 0,
+                connection_id=world.connection.id,
+                key="k",
+                created_at=app.now(),
+                next_at=app.now(),
+            )
+        )
     page = sam.get(f"/console/connections/{world.connection.public_id}/remove").text
     refused = sam.press(page, "/remove")
     assert refused.status_code == 409

@@ -243,8 +243,11 @@ def test_received_goods_are_on_the_queue_until_they_are_settled(kim: Desk, app: 
 def test_the_label_stays_for_the_agent_when_it_was_used(kim: Desk, app: App, order_path: str, world: World) -> None:
     case = make_case(app, world)
     with app.db.transaction() as tx:
-        drawn = {"state": "ready", "pdf": b"%PDF-1.7 small", "created_at": app.now()}
-        tx.add(Label(return_id=case.id or 0, key=case.public_id, **drawn))
+        tx.add(
+            Label(
+                return_id=case.id or 0, key=case.public_id, state="ready", pdf=b"%PDF-1.7 small", created_at=app.now()
+            )
+        )
         tx.get_one(ReturnCase, case.id).status = "in_transit"
     link = re.search(r'href="(/console/[^"]+/label\.pdf)"', kim.get(order_path).text)
     assert link is not None

@@ -83,34 +83,49 @@ def poison(app: App, world: World) -> None:
         said = [{"code": code, "verdict": EVIL, "facts": facts} for code in (EVIL, "in_window")]
         case.opinions = [{"title": EVIL, "verdict": EVIL, "opinions": said}]
         case.plan = {"lines": [{"code": code, "facts": facts, "amount_minor": 1} for code in (EVIL, "goods")]}
-        scan = {
-            "code": EVIL,
-            "text": EVIL,
-            "city": EVIL,
-            "region": EVIL,
-            "country": EVIL,
-            "local": EVIL,
-        }
-        tx.add(Scan(shipment_id=shipment.id or 0, key="a", zone_from="unknown", received_at=app.now(), **scan))
-        by = {
-            "actor": "agent:x",
-            "actor_name": EVIL,
-            "created_at": app.now(),
-            "error": EVIL,
-            "version": 1,
-        }
-        tx.add(CodeMapping(carrier="northpost", code=EVIL[:40], word="delivered", **by))
+        tx.add(
+            Scan(
+                shipment_id=shipment.id or 0,
+                key="a",
+                zone_from="unknown",
+                received_at=app.now(),
+                code=EVIL,
+                text=EVIL,
+                city=EVIL,
+                region=EVIL,
+                country=EVIL,
+                local=EVIL,
+            )
+        )
+        tx.add(
+            CodeMapping(
+                carrier="northpost",
+                code=EVIL[:40],
+                word="delivered",
+                version=1,
+                actor="agent:x",
+                actor_name=EVIL,
+                error=EVIL,
+                created_at=app.now(),
+            )
+        )
         account = tx.get_one(Connection, world.connection.id)
         _fill(account, "name", "state_text")
         account.config, account.secrets_set = {"base_url": EVIL, "hook_rate": EVIL}, {"api_key": EVIL}
         facts_of_test = {"part": "tracking", "mark": "bad", "code": "refused", "facts": {"text": EVIL}}
-        found = {
-            "findings": [facts_of_test, {**facts_of_test, "part": EVIL, "code": EVIL}],
-            "created_at": app.now(),
-        }
-        tx.add(ConnectionTrial(connection_id=account.id or 0, number=EVIL, **found))
-        seen = {"first_seen_at": app.now(), "last_seen_at": app.now()}
-        tx.add(UnmappedCode(carrier=EVIL, code=EVIL, text=EVIL, count=1, sample_number=EVIL, **seen))
+        findings = [facts_of_test, {**facts_of_test, "part": EVIL, "code": EVIL}]
+        tx.add(ConnectionTrial(connection_id=account.id or 0, number=EVIL, findings=findings, created_at=app.now()))
+        tx.add(
+            UnmappedCode(
+                carrier=EVIL,
+                code=EVIL,
+                text=EVIL,
+                count=1,
+                sample_number=EVIL,
+                first_seen_at=app.now(),
+                last_seen_at=app.now(),
+            )
+        )
         tx.add(Note(order_id=order.id or 0, agent_id=world.kim.id or 0, body=EVIL, created_at=app.now()))
         tx.get_one(Agent, world.kim.id).name = EVIL
 

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from sqlalchemy import select
-from sqlmodel import SQLModel
+import sqlalchemy as sa
+from sqlmodel import SQLModel, select
 
 from portal.app import App
 from portal.audit import SHOPPER
@@ -13,7 +13,7 @@ from portal.notify.outbox import put
 from portal.returning import start
 from portal.tables import Brand, Connection, Inbox, Note, Order, Outbox, ReturnCase
 from portal.web.console.seal import seal
-from portal.web.edge import CONSOLE_PAGES, Page, pages_below
+from portal.web.edge import CONSOLE_PAGES, Page, QuickPage, pages_below
 from tests.client import Client
 from tests.portal.console.desk import Desk
 from tests.world import World
@@ -28,7 +28,7 @@ def dump(app: App) -> dict[str, list[tuple[object, ...]]]:
     """Every row but those that any visit may touch: sessions and counters of tries."""
     tables = [t for t in SQLModel.metadata.sorted_tables if t.name not in {"agent_session", "hit"}]
     with app.db.engine.connect() as connection:
-        return {t.name: sorted((tuple(row) for row in connection.execute(select(t))), key=repr) for t in tables}
+        return {t.name: sorted((tuple(row) for row in connection.execute(sa.select(t))), key=repr) for t in tables}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def theirs(app: App, world: World) -> dict[str, str]:
         account = Connection(carrier="northpost", name="Of Basalt", brand_id=brand.id, created_at=app.now())
         tx.add(account)
         tx.flush()
-        message = tx.exec(select(Outbox)).scalars().first()
+        message = tx.exec(select(Outbox)).first()
         assert message is not None
         return {
             "order": order.public_id,
@@ -69,18 +69,23 @@ def theirs(app: App, world: World) -> dict[str, str]:
         }
 
 
-def filled(page: Page, values: dict[str, str]) -> str:
+def filled(page: Page | QuickPage, values: dict[str, str]) -> str:
     """The page's path with these values; a `ref` is a message or raw data by its route."""
     ref = values["inbox"] if "/inbox/" in page.path else values["message"]
     return re.sub(r"\{(\w+)\}", lambda found: {**values, "ref": ref}[found[1]], page.path)
 
 
+def token_of(desk: Desk) -> str:
+    """The form token of this session."""
+    found = re.search(r'name="csrf" value="([^"]+)"', desk.get("/console").text)
+    assert found
+    return found[1]
+
+
 def test_every_route_with_an_id_is_404_for_the_other_brand_and_changes_nothing(
     kim: Desk, app: App, theirs: dict[str, str], world: World
 ) -> None:
-    own_csrf = re.search(r'name="csrf" value="([^"]+)"', kim.get("/console").text)
-    assert own_csrf
-    form = {"csrf": own_csrf[1], "key": "z" * 22, "body": "x", "status": "requested", "reason": "no", "amount": "1"}
+    form = {"csrf": token_of(kim), "key": "z" * 22, "body": "x", "status": "requested", "reason": "no", "amount": "1"}
     before, walked = dump(app), 0
     for page in ROUTES:
         if "{" not in page.path or page.path in OPEN | FOR_ALL:
@@ -98,7 +103,7 @@ def test_a_row_of_the_other_brand_under_an_order_of_ones_own_is_404(
     kim: Desk, app: App, theirs: dict[str, str], world: World
 ) -> None:
     mixed = {**theirs, "order": world.order.public_id}
-    form = {"csrf": re.search(r'name="csrf" value="([^"]+)"', kim.get("/console").text)[1], "status": "requested"}  # type: ignore[index]
+    form = {"csrf": token_of(kim), "status": "requested"}
     before = dump(app)
     for page in ROUTES:
         if page.path.count("{") > 1:
@@ -110,7 +115,7 @@ def test_a_row_of_the_other_brand_under_an_order_of_ones_own_is_404(
 
 def test_lists_and_search_show_nothing_of_the_other_brand(kim: Desk, theirs: dict[str, str], app: App) -> None:
     with app.db.reading() as tx:
-        rma = tx.exec(select(ReturnCase.rma)).scalars().one()
+        rma = tx.exec(select(ReturnCase.rma)).one()
     for path in ("", "?show=decide", "/messages", "/inbox?show=all", "/brands", "/connections", "/usage", "/carriers"):
         answer = kim.get(f"/console{path}")
         assert answer.status_code == 200, path

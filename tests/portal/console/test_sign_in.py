@@ -48,8 +48,14 @@ def test_every_failure_takes_the_same_work(
 ) -> None:
     with app.db.transaction() as tx:
         tx.get_one(Agent, world.lou.id).disabled_at = app.now()
-    checked, verify = [], agents._verify
-    monkeypatch.setattr(agents, "_verify", lambda *words: checked.append(words[0]) or verify(*words))
+    checked: list[str] = []
+    verify = agents._verify
+
+    def noted(hashed: str, password: str) -> bool:
+        checked.append(hashed)
+        return verify(hashed, password)
+
+    monkeypatch.setattr(agents, "_verify", noted)
     for name in ("kim", "nobody", "lou"):
         assert attempt(client, f"{name}@doorstep.test", "not the pass phrase")[0] == 401
     assert len(checked) == 3

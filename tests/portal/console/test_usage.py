@@ -22,10 +22,11 @@ def change(app: App, **values: object) -> None:
 
 def test_spent_calls_are_shown_by_period_and_purpose(kim: Desk, app: App, world: World, clock: Clock) -> None:
     hour = int(clock.now.timestamp()) // 3600
-    given = {"connection_id": world.connection.id, "period_seconds": 3600}
+    account = world.connection.id or 0
+    now = ConnectionUse(connection_id=account, period_seconds=3600, period=hour, calls=12, polls=9, tokens=2, labels=1)
+    before = ConnectionUse(connection_id=account, period_seconds=3600, period=hour - 1, calls=99, polls=99)
     with app.db.transaction() as tx:
-        tx.add(ConnectionUse(**given, period=hour, calls=12, polls=9, tokens=2, labels=1))  # type: ignore[arg-type]
-        tx.add(ConnectionUse(**given, period=hour - 1, calls=99, polls=99))  # type: ignore[arg-type]
+        tx.add_all([now, before])
     page = plain(kim.get("/console/usage").text)
     assert "This hour 12 calls no limit known 9 for parcels, 2 for access, 1 for labels" in page
     assert "Today (UTC) 0 calls no limit known nothing yet" in page

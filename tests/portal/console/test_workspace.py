@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import col, select
@@ -29,9 +30,9 @@ from tests.portal.web.shopping import deliver
 from tests.world import World
 
 
-def add_scan(app: App, world: World, key: str, **values: object) -> None:
+def add_scan(app: App, world: World, key: str, **values: Any) -> None:
     """One scan of Ada's first parcel."""
-    given = {
+    given: dict[str, Any] = {
         "at": app.now() - timedelta(hours=2),
         "local": "2026-11-24T11:00:00",
         "offset": "+01:00",
@@ -43,7 +44,7 @@ def add_scan(app: App, world: World, key: str, **values: object) -> None:
         **values,
     }
     with app.db.transaction() as tx:
-        tx.add(Scan(shipment_id=world.shipments[0].id or 0, key=key, received_at=app.now(), **given))  # type: ignore[arg-type]
+        tx.add(Scan(shipment_id=world.shipments[0].id or 0, key=key, received_at=app.now(), **given))
 
 
 def add_message(app: App, world: World, event: Event = Event.SHIPPED, **values: object) -> Outbox:
@@ -253,7 +254,7 @@ def test_a_dead_message_is_listed_and_tried_again(kim: Desk, app: App, world: Wo
         ({"dead_at": date(2026, 11, 24), "error": "550 no such user"}, "550 no such user"),
     ],
 )
-def test_a_message_not_sent_says_why(kim: Desk, app: App, world: World, values: dict[str, object], words: str) -> None:
+def test_a_message_not_sent_says_why(kim: Desk, app: App, world: World, values: dict[str, Any], words: str) -> None:
     if "dead_at" in values:
         values = {**values, "dead_at": app.now()}
     add_message(app, world, next_at=None, **values)

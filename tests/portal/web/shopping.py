@@ -62,7 +62,7 @@ def story(**changes: Any) -> dict[str, Any]:
         "count": len(events),
         "window": {"from": "2026-11-24", "to": "2026-11-25", "why": "carrier", "source": "SDD", "likely": None},
         "was": None,
-        "delay": {"state": "none", "cause": None, "since": None, "promised": None},
+        "delay": {"state": "none", "cause": None, "since": None, "promised": None, "missed": None},
         "pod": None,
         "act": "none",
         "followed": True,
@@ -70,7 +70,7 @@ def story(**changes: Any) -> dict[str, Any]:
     }
 
 
-def change(app: App, do: Callable[[Session], None]) -> None:
+def change(app: App, do: Callable[[Session], object]) -> None:
     """One transaction."""
     with app.db.transaction() as tx:
         do(tx)

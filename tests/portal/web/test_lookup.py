@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import event
-from sqlmodel import func, select, update
+from sqlmodel import Session, func, select, update
 
 from portal.app import App
 from portal.jobs.housekeeping import clean
-from portal.keys import token_hash
+from portal.keys import Keys, token_hash
 from portal.notify.wishes import see_to_wishes
 from portal.tables import AccessLink, LinkRequest, Order, Outbox, ShopperSession
 from tests.client import Client
@@ -103,8 +103,14 @@ def test_a_miss_compares_as_often_whether_the_number_exists(
 ) -> None:
     from portal.web.pages import lookup
 
-    compared, same = [], lookup._same
-    monkeypatch.setattr(lookup, "_same", lambda *words: compared.append(words) or same(*words))
+    compared: list[str] = []
+    same = lookup._same
+
+    def counted(keys: Keys, typed: str, stored: str) -> bool:
+        compared.append(stored)
+        return same(keys, typed, stored)
+
+    monkeypatch.setattr(lookup, "_same", counted)
     for order in ("J-9999", "J-1001"):
         look_up(client, order, "guess@example.test")
     assert len(compared) == 2 * 2 * lookup._SLOTS
@@ -195,11 +201,11 @@ def test_guessing_at_an_order_that_does_not_exist_looks_the_same(
 
 
 def test_one_place_does_not_collect_orders(client: Client, app: App, world: World, clock: Clock) -> None:
-    def more(tx: object) -> None:
+    def more(tx: Session) -> None:
         for n in range(31):
             values = world.order.model_dump(exclude={"id", "public_id"})
             row = Order(**{**values, "number": f"C-{n}", "number_key": f"C{n}", "source_id": f"c-{n}"})
-            tx.add(row)  # type: ignore[attr-defined]
+            tx.add(row)
 
     change(app, more)
     answers = []
@@ -292,8 +298,8 @@ def test_a_dead_link_leads_to_the_lookup_that_says_so(
     open_by_link(client, app, world.order)
     client.forget_cookies()
 
-    def revoke(tx: object) -> None:
-        link = tx.get(AccessLink, token_hash(f"{TOKEN}juniper.test"))  # type: ignore[attr-defined]
+    def revoke(tx: Session) -> None:
+        link = tx.get_one(AccessLink, token_hash(f"{TOKEN}juniper.test"))
         link.revoked_at = clock.now
 
     if kind == "expired":
