@@ -117,7 +117,7 @@ def carrier() -> Iterator[FakeServer]:
 
 def counts(app: App) -> dict[str, int]:
     with app.db.reading() as tx:
-        return {t.__tablename__: len(tx.exec(select(t)).all()) for t in (Inbox, Scan, Outbox)}  # type: ignore[misc]
+        return {t.__tablename__: len(tx.exec(select(t)).all()) for t in (Inbox, Scan, Outbox)}
 
 
 def test_killed_before_the_commit_nothing_was_promised_and_nothing_is_there(app: App, world: World, die: Die) -> None:

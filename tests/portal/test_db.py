@@ -42,7 +42,7 @@ def test_raising_rolls_back_and_returning_commits(app: App, world: World) -> Non
         assert sorted(tx.exec(select(Brand.name)).all()) == ["Juniper", "Kept"]
 
 
-def test_what_is_inserted_twice_is_there_once(app: App, clock) -> None:
+def test_what_is_inserted_twice_is_there_once(app: App, clock: Clock) -> None:
     row = {"job": "ingest", "worker": "a", "at": clock(), "took_ms": 1, "failures": 0}
     with app.db.transaction() as tx:
         assert insert_once(tx, Heartbeat, row) == 1

@@ -56,12 +56,20 @@ def test_what_is_dead_due_red_and_beating_is_counted(door: Door, app: App, world
     red = connect(app)
     with app.db.transaction() as tx:
         tx.get_one(Connection, red.id).state = "bad_credentials"
-        common = {"connection_id": red.id, "carrier": "northpost", "via": "hook", "body": b"", "received_at": clock.now}
-        tx.add(Inbox(**common, hook_key="dead", dead_at=clock.now))
-        tx.add(Inbox(**common, hook_key="due", next_at=clock.now - timedelta(seconds=90)))
-        tx.add(Inbox(**common, hook_key="later", next_at=clock.now + timedelta(seconds=90)))
-        seen = {"first_seen_at": clock.now, "last_seen_at": clock.now}
-        tx.add(UnmappedCode(carrier="northpost", code="??", count=2, **seen))
+        for key, seconds in (("dead", None), ("due", -90), ("later", 90)):
+            tx.add(
+                Inbox(
+                    connection_id=red.id or 0,
+                    carrier="northpost",
+                    via="hook",
+                    hook_key=key,
+                    body=b"",
+                    received_at=clock.now,
+                    next_at=None if seconds is None else clock.now + timedelta(seconds=seconds),
+                    dead_at=clock.now if seconds is None else None,
+                )
+            )
+        tx.add(UnmappedCode(carrier="northpost", code="??", count=2, first_seen_at=clock.now, last_seen_at=clock.now))
     beat(app, "ingest", "w1", 5, 0)
     clock.forward(timedelta(seconds=7))
     told = door.get("/health").json()

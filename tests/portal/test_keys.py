@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -38,10 +39,10 @@ def test_a_further_key_opens_what_it_sealed_and_seals_nothing() -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda s: s[:-1], lambda s: s[:6], lambda s: s + b"x", lambda s: s[::-1]])
-def test_what_is_damaged_does_not_open(damage: object) -> None:
+def test_what_is_damaged_does_not_open(damage: Callable[[bytes], bytes]) -> None:
     keys = Keys(NEW, (OLD,))
     with pytest.raises(CannotDecrypt):
-        keys.open(damage(keys.seal({"a": "1"}, "here")), "here")  # type: ignore[operator]
+        keys.open(damage(keys.seal({"a": "1"}, "here")), "here")
 
 
 def test_no_key_shows_itself() -> None:

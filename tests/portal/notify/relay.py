@@ -59,8 +59,14 @@ class Relay:
             return self.data
         self.raw.append(envelope.content)
         if self.drop == "after dot":
-            server.transport.abort()
+            _cut(server)
         return f"250 2.0.0 queued as {len(self.raw)}"
+
+
+def _cut(server: SMTP) -> None:
+    """The connection is gone, in the middle of a word."""
+    assert isinstance(server.transport, asyncio.Transport)
+    server.transport.abort()
 
 
 class _Server(SMTP):
@@ -73,7 +79,7 @@ class _Server(SMTP):
     async def smtp_DATA(self, arg: str) -> None:
         if self.relay.drop == "before dot":
             await self.push("354 go ahead")
-            self.transport.abort()
+            _cut(self)
             return
         await super().smtp_DATA(arg)
 
@@ -87,8 +93,9 @@ class _Controller(Controller):
         return server
 
     def _trigger_server(self) -> None:
+        assert isinstance(self.server, asyncio.Server)
         self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -35,7 +35,7 @@ def story(status: str, **more: Any) -> dict[str, Any]:
         "status": status,
         "window": {"from": "2026-11-24", "to": "2026-11-25", "why": "carrier", "source": "SDD", "likely": None},
         "was": None,
-        "delay": {"state": "none", "cause": None, "since": None, "promised": "2026-11-25"},
+        "delay": {"state": "none", "cause": None, "since": None, "promised": "2026-11-25", "missed": None},
         "pod": None,
         **more,
     }
@@ -85,7 +85,7 @@ def stage(tx: Session, event: Event, brand: Brand, order: Order, shipment: Shipm
 
 
 def _parcel_scene(tx: Session, event: Event, shipment: Shipment) -> dict[str, Any]:
-    scene = {"fact": event.name.lower(), "facts": {}, "shipment_id": shipment.id}
+    scene: dict[str, Any] = {"fact": event.name.lower(), "facts": {}, "shipment_id": shipment.id}
     if event is Event.SHIPPED:
         move(tx, shipment, "in_transit", sub_status="in_transit.departed_origin")
     elif event is Event.OUT_FOR_DELIVERY:
@@ -101,7 +101,8 @@ def _parcel_scene(tx: Session, event: Event, shipment: Shipment) -> dict[str, An
             story=story("delivered", pod=pod),
         )
     else:
-        late = {"state": "late", "cause": "weather", "since": None, "promised": "2026-11-25"}
+        late = story("in_transit")["delay"] | {"state": "late", "cause": "weather", "missed": "2026-11-25"}
+        scene["facts"] = {"missed": "2026-11-25"}
         move(
             tx,
             shipment,

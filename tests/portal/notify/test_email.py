@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -240,8 +241,9 @@ FIELDS = ["subject", "sender_name", "sender_email", "recipient", "reply_to", "li
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("payload", INJECTIONS)
 def test_a_line_break_never_gets_into_a_header(field: str, payload: str) -> None:
+    fields: dict[str, Any] = {field: payload}
     with pytest.raises(SendNever):
-        build_mime(replace(MESSAGE, **{field: payload}))
+        build_mime(replace(MESSAGE, **fields))
 
 
 def test_a_line_break_in_a_file_name_is_refused() -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from portal.app import App
 from portal.notify.events import Event
@@ -42,7 +42,7 @@ def put_one(app: App, world: World) -> Put:
 
 def rows(app: App) -> list[Outbox]:
     with app.db.reading() as tx:
-        found = list(tx.exec(select(Outbox).order_by(Outbox.id)).all())  # type: ignore[arg-type]
+        found = list(tx.exec(select(Outbox).order_by(col(Outbox.id))).all())
         tx.expunge_all()
     return found
 

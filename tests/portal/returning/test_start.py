@@ -287,9 +287,10 @@ def test_an_even_exchange_is_released_as_a_line_that_can_come_back_itself(app: A
         app, delivered, ask(delivered, (0, 1, "wrong_colour_style"), resolution="exchange_variant", sku="TENT-2-SAND")
     )
     assert case.status == "approved"
-    for verb in (receive.receive, lambda *a: settle.settle_exchange(*a[:3], "TENT-2-SAND", *a[3:])):
-        with app.db.transaction() as tx:
-            verb(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), KIM, app.now())
+    with app.db.transaction() as tx:
+        receive.receive(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), KIM, app.now())
+    with app.db.transaction() as tx:
+        settle.settle_exchange(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), "TENT-2-SAND", KIM, app.now())
     with app.db.reading() as tx:
         offer = start.offer(tx, delivered.juniper, tx.get_one(Order, delivered.order.id), app.now())
         kept = tx.get_one(ReturnCase, case.id)

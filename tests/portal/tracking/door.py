@@ -33,7 +33,9 @@ class Door(Client):
             threads.shutdown()
 
         self.writer = writer
-        self.hooks: Hooks = routes[0].endpoint
+        hooks = routes[0].endpoint
+        assert isinstance(hooks, Hooks)
+        self.hooks = hooks
         self.asgi = Starlette(routes=routes, lifespan=lifespan, middleware=guards(app.settings))
         self._jars = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,16 +17,16 @@ from portal.tracking.delay import FORGOTTEN, Delay, Listening, delay_of, is_forg
 from portal.tracking.facts import facts_of
 from portal.tracking.pace import next_poll
 from portal.tracking.story import Ground, story_of
-from portal.tracking.timeline import Fold, fold
+from portal.tracking.timeline import Fold, Kept, fold
 from portal.tracking.window import Heard, Promise, Window, estimate_as_json, heard_from_json, window_for
-from tests.portal.tracking.test_timeline import NOON, ZONE, Kept, any_scan, scan
+from tests.portal.tracking.test_timeline import NOON, ZONE, any_scan, scan
 
 PROMISE = Promise(date(2026, 11, 24), date(2026, 11, 25))
 NO_PROMISE = Promise()
 
 
 def listening(now: datetime, **changes: Any) -> Listening:
-    return Listening(**({"is_healthy": True, "heard_at": now, "known_since": NOON} | changes))
+    return replace(Listening(is_healthy=True, heard_at=now, known_since=NOON), **changes)
 
 
 def at(day: int, hour: int = 12) -> datetime:
@@ -250,5 +251,11 @@ def test_the_story_names_the_promise_that_slipped() -> None:
     late = delayed(moving(scan(Status.IN_TRANSIT, 90)), at(26))
     story = story_of(moving(), Window(), late, Ground(None, None, PROMISE))
     assert story["was"] == {"from": "2026-11-24", "to": "2026-11-25"}
-    assert story["delay"] == {"state": "late", "cause": None, "since": "2026-11-26T00:00:00Z", "promised": "2026-11-25"}
+    assert story["delay"] == {
+        "state": "late",
+        "cause": None,
+        "since": "2026-11-26T00:00:00Z",
+        "promised": "2026-11-25",
+        "missed": "2026-11-25",
+    }
     assert story["tone"] == "warn"

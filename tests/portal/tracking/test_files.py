@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from portal.app import App
 from portal.connections import create_connection, expert_fields_of, faults_of, fields_of
@@ -59,7 +59,7 @@ def drop(app: App, path: Path, body: bytes = STATUS, age: timedelta = timedelta(
 
 def rows(app: App) -> list[Inbox]:
     with app.db.reading() as tx:
-        return list(tx.exec(select(Inbox).order_by(Inbox.id)).all())  # type: ignore[arg-type]
+        return list(tx.exec(select(Inbox).order_by(col(Inbox.id))).all())
 
 
 def row_of(app: App, connection: Connection) -> Connection:

@@ -22,6 +22,7 @@ from portal.db import insert_once
 from portal.jobs.delays import look_again
 from portal.tables import Connection, Inbox, Order, Outbox, ReturnCase, Scan, Shipment, UnmappedCode
 from portal.tracking.ingest import NOBODY, ingest
+from portal.tracking.refold import refold
 from tests.carriers.fakes.dpd import answer as parcel_answer
 from tests.carriers.fakes.dpd import info
 from tests.conftest import Clock
@@ -312,16 +313,12 @@ def test_a_poll_that_failed_as_a_whole_is_said_of_the_parcels_asked_about(
 def test_one_row_that_fails_does_not_stop_the_others(
     app: App, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from portal.tracking import ingest as module
-
-    real = module.refold
-
-    def refold(tx: Session, row: Shipment, *args: Any, **more: Any) -> Any:
+    def sometimes(tx: Session, row: Shipment, *args: Any, **more: Any) -> Any:
         if row.number == NUMBER:
             raise ZeroDivisionError
-        return real(tx, row, *args, **more)
+        return refold(tx, row, *args, **more)
 
-    monkeypatch.setattr(module, "refold", refold)
+    monkeypatch.setattr("portal.tracking.ingest.refold", sometimes)
     keep(app, world.connection, body([event("COL", clock.now)]))
     keep(app, world.connection, body([event("COL", clock.now)], "NP447109261GB"))
     with capture_logs():

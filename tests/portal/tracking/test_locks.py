@@ -37,7 +37,7 @@ def test_a_link_is_made_while_a_batch_holds_its_order(app: App, world: World, cl
     with app.db.transaction() as batch:
         Taking(batch, clock.now).take([read_row(row) for row in rows])
         with app.db.transaction() as other:
-            other.exec(text("SET LOCAL lock_timeout = '300ms'"))  # type: ignore[call-overload]
+            other.connection().execute(text("SET LOCAL lock_timeout = '300ms'"))
             for order in other.exec(select(Order).order_by(col(Order.id))).all():
                 make_link(other, app.brands.get(order.brand_id), order, clock.now)
     with app.db.reading() as tx:
@@ -53,7 +53,7 @@ def claimed(app: App, world: World, clock: Clock) -> module.Round:
 
 def hurried(tx: Session) -> Session:
     """Gives up on a lock soon."""
-    tx.exec(text("SET LOCAL lock_timeout = '2s'"))  # type: ignore[call-overload]
+    tx.connection().execute(text("SET LOCAL lock_timeout = '2s'"))
     return tx
 
 

@@ -16,8 +16,8 @@ from portal.app import App
 from portal.audit import Actor
 from portal.refusal import Refusal
 from portal.tables import Audit, CodeMapping, Inbox, Outbox, Scan, Shipment, UnmappedCode
-from portal.tracking import mapping
 from portal.tracking.mapping import SETTLE, WORDS, apply_due, current, decide, is_open, preview
+from portal.tracking.refold import refold
 from portal.tracking.replay import apply, plan
 from portal.tracking.scans import is_unlisted
 from tests.conftest import Clock
@@ -182,22 +182,21 @@ def test_replay_keeps_what_was_decided(app: App, world: World, clock: Clock) -> 
 def test_many_parcels_are_read_again_in_batches_and_a_crash_costs_nothing(
     app: App, world: World, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mapping, "BATCH", 1)
+    monkeypatch.setattr("portal.tracking.mapping.BATCH", 1)
     for number in (NUMBER, "NP447109261GB", "NP447109262GB"):
         keep(app, world.connection, body([event("ZZ9", clock.now)], number=number))
     drain(app)
     assert map_code(app, "delivered").parcels == 3
     assert apply_due(app) == 1
     assert [row.applied for row in versions(app)] == [1]
-    refold = mapping.refold  # type: ignore[attr-defined]
 
     def fall_over(*given: Any, **more: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mapping, "refold", fall_over)
+    monkeypatch.setattr("portal.tracking.mapping.refold", fall_over)
     with pytest.raises(KeyboardInterrupt):
         apply_due(app)
-    monkeypatch.setattr(mapping, "refold", refold)
+    monkeypatch.setattr("portal.tracking.mapping.refold", refold)
     assert apply_due(app) == 0  # its lease runs
     clock.forward(timedelta(minutes=2))
     run(app, clock)
@@ -213,21 +212,20 @@ def test_a_parcel_that_fails_does_not_hold_up_the_others(
         keep(app, world.connection, body([event("ZZ9", clock.now)], number=number))
     drain(app)
     map_code(app, "delivered")
-    refold = mapping.refold  # type: ignore[attr-defined]
 
     def sometimes(tx: Any, row: Shipment, *given: Any, **more: Any) -> Any:
         if row.number == NUMBER:
             raise ValueError("no")
         return refold(tx, row, *given, **more)
 
-    monkeypatch.setattr(mapping, "refold", sometimes)
+    monkeypatch.setattr("portal.tracking.mapping.refold", sometimes)
     while apply_due(app):
         pass
     assert shipment(app, "NP447109261GB").status == "delivered"
     (row,) = versions(app)
     assert "ValueError" in row.error
     assert row.next_at is not None
-    monkeypatch.setattr(mapping, "refold", refold)
+    monkeypatch.setattr("portal.tracking.mapping.refold", refold)
     clock.forward(timedelta(hours=1))
     run(app, clock)
     assert shipment(app).status == "delivered"

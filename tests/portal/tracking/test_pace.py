@@ -135,23 +135,28 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
+def parcel(world: World, number: str, *, created_at: datetime, next_at: datetime) -> Shipment:
+    return Shipment(
+        brand_id=world.juniper.id or 0,
+        order_id=world.order.id or 0,
+        connection_id=world.connection.id,
+        carrier="northpost",
+        number=number,
+        number_key=number,
+        created_at=created_at,
+        updated_at=created_at,
+        next_at=next_at,
+    )
+
+
 def fill(app: App, world: World) -> None:
     with app.db.transaction() as tx:
         tx.exec(update(Shipment).values(next_at=None))
         for number, (name, values) in enumerate(KINDS.items()):
-            plain = {"status": "pending", "created_at": NOON - HOUR, "next_at": NOON - number * timedelta(minutes=1)}
-            tx.add(
-                Shipment(
-                    brand_id=world.juniper.id or 0,
-                    order_id=world.order.id or 0,
-                    connection_id=world.connection.id,
-                    carrier="northpost",
-                    number=name,
-                    number_key=name,
-                    updated_at=NOON,
-                    **(plain | values),
-                )
-            )
+            row = parcel(world, name, created_at=NOON - HOUR, next_at=NOON - number * timedelta(minutes=1))
+            for column, value in values.items():
+                setattr(row, column, value)
+            tx.add(row)
 
 
 def in_turn(app: App, **more: bool) -> list[str]:
@@ -178,26 +183,14 @@ def test_at_their_turn_the_others_go_before_what_is_due(app: App, world: World) 
 def test_under_a_quota_that_is_far_too_small_both_what_is_due_and_the_rest_are_served(
     app: App, world: World, clock: Clock
 ) -> None:
-    near = {"near_from": NOON - 30 * HOUR, "status": "in_transit", "next_at": NOON}
     with app.db.transaction() as tx:
         tx.exec(update(Connection).values(config={"calls_per_hour": 60}))
         tx.exec(update(Shipment).values(next_at=None))
         for number in range(60):
-            values = near if number % 2 else {"status": "in_transit", "near_from": NOON + 3 * DAY, "next_at": NOON}
-            tx.add(
-                Shipment(
-                    brand_id=world.juniper.id or 0,
-                    order_id=world.order.id or 0,
-                    connection_id=world.connection.id,
-                    carrier="northpost",
-                    number=f"{number}",
-                    number_key=f"{number}",
-                    heard_at=NOON - 6 * HOUR,
-                    created_at=NOON - DAY,
-                    updated_at=NOON,
-                    **values,
-                )
-            )
+            row = parcel(world, str(number), created_at=NOON - DAY, next_at=NOON)
+            row.status, row.heard_at = "in_transit", NOON - 6 * HOUR
+            row.near_from = NOON - 30 * HOUR if number % 2 else NOON + 3 * DAY
+            tx.add(row)
     with app.db.reading() as tx:
         connection = tx.get_one(Connection, world.connection.id)
     served, rng = [], random.Random(3)

@@ -152,9 +152,19 @@ def test_many_accounts_that_rest_or_have_no_call_left_do_not_keep_others_waiting
             else:
                 account.config = account.config | {"calls_per_day": "1"}
                 spend(tx, account.id or 0, (Budget(1, timedelta(days=1)),), clock.now)
-            values = {"brand_id": order.brand_id, "order_id": order.id, "connection_id": account.id}
-            times = dict.fromkeys(("next_at", "created_at", "updated_at"), clock.now)
-            tx.add(Shipment(**values, carrier="northpost", number=f"N{n}", number_key=f"N{n}", **times))
+            tx.add(
+                Shipment(
+                    brand_id=order.brand_id,
+                    order_id=order.id or 0,
+                    connection_id=account.id,
+                    carrier="northpost",
+                    number=f"N{n}",
+                    number_key=f"N{n}",
+                    created_at=clock.now,
+                    updated_at=clock.now,
+                    next_at=clock.now,
+                )
+            )
     assert poll(app) == 3
 
 

@@ -128,7 +128,7 @@ def test_new_parcels_are_subscribed_in_one_call_with_address_and_secret(
     run(app)
     assert len(carrier.asked) == 1
     with app.db.reading() as tx:
-        (told,) = usage(tx, clock.now, [Connection.id == settled.id])
+        (told,) = usage(tx, clock.now, [col(Connection.id) == settled.id])
     assert told.spent[0].by["subscriptions"] == 1
     assert told.subscriptions == {"active": 3}
 
@@ -150,8 +150,8 @@ def test_fourteen_days_are_renewed_on_the_twelfth_and_the_old_one_ended(
 def test_some_are_taken_and_some_refused_and_those_are_tried_again_later_and_then_no_more(
     app: App, carrier: Pushy, settled: Connection, clock: Clock
 ) -> None:
-    no = [Subscribed(SECOND, refused="not ours"), Subscribed(THIRD, refused="not ours")]
-    carrier.answers = [[Subscribed(FIRST, "r"), *no]] + [no] * len(REFUSAL_WAITS)  # type: ignore[list-item]
+    no: Sequence[Subscribed] = [Subscribed(SECOND, refused="not ours"), Subscribed(THIRD, refused="not ours")]
+    carrier.answers = [[Subscribed(FIRST, "r"), *no], *([no] * len(REFUSAL_WAITS))]
     run(app)
     assert states(app) == {FIRST: "active", SECOND: "refused", THIRD: "refused"}
     assert rows(app)[SECOND].error == "not ours"

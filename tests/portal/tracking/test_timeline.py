@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -65,10 +66,10 @@ any_scan = st.one_of(
 
 
 @given(st.lists(any_scan, max_size=12), st.randoms(use_true_random=False))
-def test_shuffled_and_repeated_scans_fold_to_the_same(scans: list[Kept], chance: object) -> None:
+def test_shuffled_and_repeated_scans_fold_to_the_same(scans: list[Kept], chance: random.Random) -> None:
     unique = list({kept.key: kept for kept in scans}.values())
     again = unique + unique[: len(unique) // 2]
-    chance.shuffle(again)  # type: ignore[attr-defined]
+    chance.shuffle(again)
     assert fold(again, ZONE) == fold(unique, ZONE)
 
 
@@ -259,9 +260,9 @@ def test_what_people_add_and_what_has_no_time_is_always_of_this_parcel() -> None
 
 
 @given(st.lists(any_scan, max_size=8), st.randoms())
-def test_what_has_happened_depends_on_the_set_alone(scans: list[Kept], chance: object) -> None:
+def test_what_has_happened_depends_on_the_set_alone(scans: list[Kept], chance: random.Random) -> None:
     known = list({kept.key: kept for kept in scans}.values())
     shuffled = [*known, *known]
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    chance.shuffle(shuffled)
     now = NOON + timedelta(days=3)
     assert happened(shuffled, ORDERED, ZONE, now) == happened(known, ORDERED, ZONE, now)

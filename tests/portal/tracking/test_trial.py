@@ -207,9 +207,10 @@ def test_labels_are_judged_by_the_last_one(app: App, world: World, northpost: Fa
 
     row = connect(app, base_url=northpost.url)
     case = make_case(app, world)
-    given = {"return_id": case.id, "connection_id": row.id, "key": "k", "created_at": clock.now}
+    label = Label(return_id=case.id or 0, connection_id=row.id, key="k", state="ready", created_at=clock.now)
+    label.carrier_ref, label.bought_at = "lbl_1", clock.now
     with app.db.transaction() as tx:
-        tx.add(Label(**given, state="ready", carrier_ref="lbl_1", bought_at=clock.now))  # type: ignore[arg-type]
+        tx.add(label)
     assert told(examine(app, row, "NP1"))["labels"] == "ok: The last label was bought on 2026-11-24."
     with app.db.transaction() as tx:
         tx.exec(update(Label).values(state="refused", error="No such service"))

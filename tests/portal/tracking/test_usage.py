@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlmodel import select, update
+from sqlmodel import col, select, update
 
 from portal.app import App
 from portal.commands import usage as command
@@ -20,13 +20,13 @@ from tests.world import World
 
 def of(app: App, connection: Connection) -> Usage:
     with app.db.reading() as tx:
-        (row,) = usage(tx, app.now(), [Connection.id == connection.id])
+        (row,) = usage(tx, app.now(), [col(Connection.id) == connection.id])
     return row
 
 
 def change(app: App, connection: Connection, **values: object) -> None:
     with app.db.transaction() as tx:
-        tx.exec(update(Connection).where(Connection.id == connection.id).values(**values))
+        tx.exec(update(Connection).where(col(Connection.id) == connection.id).values(**values))
 
 
 def test_a_new_account_has_spent_nothing(app: App, world: World) -> None:
@@ -61,7 +61,7 @@ def test_what_is_near_and_unheard_of_is_stale_unless_the_carrier_pushes(app: App
             (second, {"heard_at": long_ago, "pushed_at": long_ago}),
             (world.other_shipment, {"heard_at": clock.now - timedelta(minutes=5)}),
         ):
-            tx.exec(update(Shipment).where(Shipment.id == shipment.id).values(**near, **values))
+            tx.exec(update(Shipment).where(col(Shipment.id) == shipment.id).values(**near, **values))
     row = of(app, world.connection)
     assert (row.near, row.stale, row.oldest_heard_at) == (3, 1, long_ago)
 
@@ -82,15 +82,15 @@ def test_subscriptions_are_counted_by_state(app: App, world: World, clock: Clock
     renews = clock.now + timedelta(days=12)
     with app.db.transaction() as tx:
         for number, state, at in (("1", "active", renews), ("2", "active", None), ("3", "refused", clock.now)):
-            key = {"connection_id": world.connection.id or 0, "created_at": clock.now}
-            tx.add(Subscription(number=number, state=state, next_at=at, **key))
+            account = world.connection.id or 0
+            tx.add(Subscription(connection_id=account, number=number, state=state, next_at=at, created_at=clock.now))
     row = of(app, world.connection)
     assert (row.subscriptions, row.renews_at) == ({"active": 2, "refused": 1}, renews)
 
 
 def test_agents_of_one_brand_see_theirs(app: App, world: World) -> None:
     with app.db.reading() as tx:
-        assert usage(tx, app.now(), [Connection.brand_id == world.basalt.id]) == []
+        assert usage(tx, app.now(), [col(Connection.brand_id) == world.basalt.id]) == []
         assert len(usage(tx, app.now())) == len(tx.exec(select(Connection)).all())
 
 
