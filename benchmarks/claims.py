@@ -65,9 +65,16 @@ def _seed(url: str, now: datetime, rows: int = ROWS) -> None:
     with db.transaction() as tx:
         tx.connection().exec_driver_sql("TRUNCATE inbox")
         connection = tx.merge(Connection(id=1, carrier="northpost", name="Benchmark", created_at=now))
-        due = {"received_at": now, "next_at": now - timedelta(seconds=1)}
         tx.add(
-            Inbox(connection_id=connection.id, carrier="northpost", via="hook", hook_key="0", body=b"{}" * 200, **due)
+            Inbox(
+                connection_id=connection.id or 0,
+                carrier="northpost",
+                via="hook",
+                hook_key="0",
+                body=b"{}" * 200,
+                received_at=now,
+                next_at=now - timedelta(seconds=1),
+            )
         )
     db.close()
     alike = ", ".join(column.name for column in Inbox.__table__.c if column.name not in {"id", "hook_key"})  # type: ignore[attr-defined]

@@ -182,13 +182,13 @@ def measure(url: str) -> dict[str, Any]:
     """Pages and JSON answers per second, and the ratios."""
     sessions = fill(url, ORDERS)
     order, _, token = sessions[0]
-    environment = {"BENCH_PATH": f"/orders/{order}", "BENCH_COOKIE": token}
+
     pages = [load.http_get(f"/orders/{o}", HOST, f"ds_order={t}") for o, _, t in sessions]
     shipments = [load.http_get(f"/api/orders/{o}/shipments/{p}", HOST, f"ds_order={t}") for o, p, t in sessions]
     seen: dict[str, list[load.Outcome]] = {"template": [], "page": [], "json": []}
     with ExitStack() as stack:
         product = stack.enter_context(server("product", url))
-        template = stack.enter_context(server("template", url, **environment))
+        template = stack.enter_context(server("template", url, BENCH_PATH=f"/orders/{order}", BENCH_COOKIE=token))
         plan = {"template": (template, pages[:1]), "page": (product, pages), "json": (product, shipments)}
         for round_number, (name, (port, requests)) in itertools.product(range(-1, ROUNDS), plan.items()):
             many = requests if len(requests) == 1 else requests * 20

@@ -392,7 +392,7 @@ class Simulation:
             tx.add(order)
             tx.flush()
             tx.expunge_all()
-        self.shared = {"brand_id": brand.id, "order_id": order.id, "connection_id": connection.id}
+        self.brand_id, self.order_id, self.connection_id = brand.id or 0, order.id or 0, connection.id
         return connection
 
     def _register(self) -> None:
@@ -409,6 +409,9 @@ class Simulation:
     def _shipment(self, one: Parcel) -> dict[str, Any]:
         promise, number = one.promise, str(one.id)
         plain = Shipment(
+            brand_id=self.brand_id,
+            order_id=self.order_id,
+            connection_id=self.connection_id,
             carrier="northpost",
             number=number,
             number_key=number,
@@ -419,7 +422,6 @@ class Simulation:
             next_at=max(one.born, START),
             created_at=one.born,
             updated_at=one.born,
-            **self.shared,
         )
         return plain.model_dump() | {"id": one.id}
 

@@ -41,7 +41,7 @@ Reads = Generator[Read, list[Any], T]
 class Quick:
     """One select. Build it at import, from columns with distinct names. Rows have the columns as attributes."""
 
-    def __init__(self, select: Select[Any]) -> None:
+    def __init__(self, select: Select[*tuple[Any, ...]]) -> None:
         self._select = select
         self._make = make_row(select)
         self._prepared: dict[str, Prepared] = {}
@@ -81,7 +81,7 @@ def follow(db: Database, steps: Reads[T]) -> T:
         return result
 
 
-def make_row(select: Select[Any]) -> Callable[[Any], Any]:
+def make_row(select: Select[*tuple[Any, ...]]) -> Callable[[Any], Any]:
     """What turns a sequence of values into a row with the select's column names as attributes."""
     names = [str(column.key) for column in select.selected_columns]
     row: Any = namedtuple("Row", names)  # type: ignore[misc]
@@ -92,7 +92,7 @@ def make_row(select: Select[Any]) -> Callable[[Any], Any]:
 class Prepared:
     """The statement in one dialect: its text, how parameters go in and how columns come out."""
 
-    def __init__(self, select: Select[Any], db: Database) -> None:
+    def __init__(self, select: Select[*tuple[Any, ...]], db: Database) -> None:
         dialect: Any = db.engine.dialect
         if db.is_postgres:  # "$1", as the server itself numbers them
             dialect = type(dialect)(paramstyle="numeric_dollar")
