@@ -124,8 +124,8 @@ def serve(settings: Settings, *, now: Clock | None = None) -> Iterator[Served]:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
-            if not ready.wait(15):
-                raise RuntimeError("the server did not start within 15 s")
+            if not ready.wait(60):
+                raise RuntimeError("the server did not start within 60 s")
             yield Served(f"http://127.0.0.1:{port}", asgi.state.app)
         finally:
             server.should_exit = True

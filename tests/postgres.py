@@ -116,8 +116,8 @@ def _run(run_as: dict[str, Any], *command: object) -> None:
 
 
 def until_somebody_waits(db: Database) -> None:
-    """Returns once another connection to this database waits for a lock. AssertionError after ten seconds."""
-    give_up = time.monotonic() + 10
+    """Returns once another connection to this database waits for a lock. AssertionError after thirty seconds."""
+    give_up = time.monotonic() + 30
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )

@@ -192,11 +192,11 @@ def test_many_who_ask_at_once_share_one_fetch() -> None:
 
     def fetch() -> tuple[str, timedelta]:
         fetches.append(1)
-        release.wait(5)
+        release.wait(30)
         return "shared", timedelta(hours=1)
 
     def ask() -> str:
-        together.wait(5)
+        together.wait(30)
         return tokens.get("k", fetch)
 
     with ThreadPoolExecutor(8) as pool:

@@ -179,7 +179,7 @@ def test_the_deadline_cuts_a_silence_that_the_timeout_would_allow(client: httpx.
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(Unavailable):
             Http(client, url, deadline=timedelta(seconds=0.2)).get("/")
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 8
 
 
 def drip(connection: socket.socket, first: bytes, piece: bytes) -> None:
@@ -202,7 +202,7 @@ def test_an_answer_that_drips_is_cut_at_the_deadline(client: httpx.Client, first
     begun = time.monotonic()
     with raw_server(lambda connection: drip(connection, first, piece)) as url, pytest.raises(Unavailable):
         Http(client, url, deadline=timedelta(seconds=0.3)).get("/")
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 8
 
 
 def test_an_oversized_answer_is_refused(http: Http, server: FakeServer) -> None:

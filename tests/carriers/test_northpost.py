@@ -446,8 +446,8 @@ def test_the_program_says_where_it_listens_pushes_by_itself_and_stops_on_a_signa
             client, said["url"], CARRIER.auth(Http(client, said["url"], None, {"api_key": KEY}), MemoryTokens())
         )
         number = register(http, "on_time")
-        hook = receiver.arrived.get(timeout=10)
+        hook = receiver.arrived.get(timeout=30)
         CARRIER.verify(hook, SECRET, datetime.now(UTC))
         assert CARRIER.parse_hook(hook.body).parcels[0].number == number
         program.send_signal(signal.SIGTERM)
-        assert program.wait(10) == 0
+        assert program.wait(30) == 0

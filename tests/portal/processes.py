@@ -27,7 +27,7 @@ STOP_SECONDS = 20
 START_SECONDS = 90
 
 
-def until(what: str, look: Callable[[], Found], *, seconds: float = 30.0, saying: Callable[[], object] = str) -> Found:
+def until(what: str, look: Callable[[], Found], *, seconds: float = 60.0, saying: Callable[[], object] = str) -> Found:
     """The first true answer of `look`. Other processes give no sign when they are done, so it looks again and again.
 
     `saying` is asked what to add when that takes longer than `seconds`.

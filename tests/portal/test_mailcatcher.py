@@ -31,7 +31,7 @@ def catcher(tmp_path: Path) -> Iterator[MailCatcher]:
 
 
 def get(port: int, path: str) -> tuple[str, Headers]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
         return response.read().decode(), response.headers
 
 
@@ -99,11 +99,11 @@ def test_the_command_prints_its_ports_and_ends_on_sigterm(tmp_path: Path) -> Non
         send(ports["smtp_port"])
         assert len(json.loads(get(ports["port"], "/mails.json")[0])) == 1
         child.send_signal(signal.SIGTERM)
-        assert child.wait(10) == 0
+        assert child.wait(30) == 0
 
 
 def test_a_taken_port_is_said_and_ends_the_command(tmp_path: Path, catcher: MailCatcher) -> None:
     command = [sys.executable, "-m", "portal.mailcatcher", "--dir", str(tmp_path), "--port", str(catcher.port)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     assert "cannot listen" in ended.stderr

@@ -199,7 +199,7 @@ def test_while_postgresql_is_away_everybody_is_asked_to_come_again(site: Site) -
         for server in (*site.servers, *site.servers):
             for answer in (page(server, "/t/any-link"), site.hook(server, body)):
                 assert (answer.status_code, answer.headers.get("retry-after")) == (503, "5")
-            assert httpx.get(f"{server.url}/health/live", trust_env=False).status_code == 200
+            assert httpx.get(f"{server.url}/health/live", trust_env=False, timeout=20).status_code == 200
             assert httpx.get(f"{server.url}/health/ready", trust_env=False, timeout=20).status_code == 503
     finally:
         site.cluster.start()
@@ -210,7 +210,7 @@ def test_while_postgresql_is_away_everybody_is_asked_to_come_again(site: Site) -
     mine = "scan WHERE shipment_id = (SELECT id FROM shipment WHERE number = 'NP700000001DE') AND text = 'Code COL'"
     until("the parcel is heard of", lambda: site.count(mine) == 1)
     until("all is told", site.is_settled)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 60
     assert set(site.sent_ids().values()) <= {1, 2}
     for running in (*site.servers, *site.workers):
         assert running.process.poll() is None

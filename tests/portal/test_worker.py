@@ -146,7 +146,7 @@ def test_told_to_stop_it_finishes_the_batch_in_hand_and_begins_no_other(
 
     def work(_: App) -> int:
         begun.set()
-        stop.wait(10)
+        stop.wait(30)
         time.sleep(0.05)
         finished.append(1)
         return 1
@@ -155,9 +155,9 @@ def test_told_to_stop_it_finishes_the_batch_in_hand_and_begins_no_other(
     clean_stop: list[bool] = []
     thread = threading.Thread(target=lambda: clean_stop.append(run(app, stop)))
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(30)
     stop.set()
-    thread.join(10)
+    thread.join(30)
     assert (clean_stop, finished) == ([True], [1])
 
 
@@ -166,7 +166,7 @@ def test_a_batch_that_hangs_does_not_hold_up_the_stop(app: App, monkeypatch: pyt
 
     def work(_: App) -> int:
         begun.set()
-        release.wait(30)
+        release.wait(60)
         return 0
 
     monkeypatch.setattr(module, "all_jobs", lambda: [job(work)])
@@ -174,9 +174,9 @@ def test_a_batch_that_hangs_does_not_hold_up_the_stop(app: App, monkeypatch: pyt
     clean_stop: list[bool] = []
     thread = threading.Thread(target=lambda: clean_stop.append(run(app, stop)))
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(30)
     stop.set()
-    thread.join(10)
+    thread.join(30)
     release.set()
     assert clean_stop == [False]
 

@@ -49,13 +49,13 @@ def test_many_who_ask_at_once_share_one_fetch(app: App) -> None:
 
     def slow() -> tuple[str, timedelta]:
         entered.set()
-        release.wait(10)
+        release.wait(30)
         return issuer()
 
     threads = [threading.Thread(target=lambda: found.append(DatabaseTokens(app).get("k", slow))) for _ in range(4)]
     for thread in threads:
         thread.start()
-    assert entered.wait(10)
+    assert entered.wait(30)
     release.set()
     for thread in threads:
         thread.join(30)
