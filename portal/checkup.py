@@ -110,7 +110,7 @@ def _brand_faults(app: App, brand: Brand, settings: Settings) -> Iterator[str]:
     from zoneinfo import available_timezones
 
     from portal.brands import host_name
-    from portal.web.theme import check_tokens
+    from portal.theme.tokens import check_tokens
     from returns.policy import BadPolicy, read_policy
 
     scheme, _, rest = brand.origin.partition("://")

@@ -16,7 +16,7 @@ from portal.commands.accounts import BrandFile
 from portal.settings import Settings
 from portal.shops.contract import Draft, all_sources
 from portal.shops.sources.json import Line, OrderShape, Parcel, ShipTo
-from portal.web.theme import check_tokens
+from portal.theme.tokens import check_tokens
 from returns.policy import read_policy
 
 ROOT = Path(__file__).parents[1]

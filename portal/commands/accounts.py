@@ -160,7 +160,7 @@ def _apply(tx: Session, app: App, brand: Brand, wanted: BrandFile) -> None:
 def _faults(wanted: BrandFile) -> list[str]:
     from zoneinfo import available_timezones
 
-    from portal.web.theme import check_tokens
+    from portal.theme.tokens import check_tokens
 
     faults = []
     if wanted.zone and wanted.zone not in available_timezones():

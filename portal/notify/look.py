@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from portal.tables import Brand
-from portal.web.theme import FONT_PAIRS, Colours, Tokens, derive, tokens_of
+from portal.theme.palette import Colours, derive
+from portal.theme.tokens import FONT_PAIRS, Tokens, tokens_of
 
 _LARGEST_RADIUS = 16
 

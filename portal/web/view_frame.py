@@ -9,10 +9,11 @@ from urllib.parse import quote, urlsplit
 
 import orjson
 
+from portal.assets import assets
 from portal.tables import Brand
+from portal.theme.tokens import logo_names, tokens_of
 from portal.web.answers import Cookie, View
-from portal.web.assets import assets
-from portal.web.theme import logo_names, sheet, tokens_of
+from portal.web.style import sheet
 
 if TYPE_CHECKING:
     from portal.web.edge import Ask

@@ -16,7 +16,7 @@ _LOOK = """
 from pathlib import Path
 import portal, returns.slip
 from portal.settings import root
-from portal.web.assets import Assets
+from portal.assets import Assets
 print(root())
 print(next(folder for folder in returns.slip._FOLDERS if folder.is_dir()))
 Assets(root() / "static")

@@ -3,12 +3,12 @@
 from functools import cache
 from typing import Any
 
-from portal.web.assets import Asset, assets, content_hash, packed
+from portal.assets import Asset, assets, content_hash, packed
 from portal.web.console.queue import rail_counts
 from portal.web.console.said import said
 from portal.web.console.scope import brands_of
 from portal.web.edge import Ask
-from portal.web.theme import sheet
+from portal.web.style import sheet
 
 # Never a merchant's colours: agents go from brand to brand and need a constant place.
 LOOK = {

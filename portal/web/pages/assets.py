@@ -1,11 +1,11 @@
 """Static files and each brand's style sheet: public, named by their content, kept by browsers for a year."""
 
+from portal.assets import SHORT, YEAR, assets
 from portal.refusal import Refusal
 from portal.web.access import nobody
 from portal.web.answers import Blob
-from portal.web.assets import SHORT, YEAR, assets
 from portal.web.edge import Ask, page
-from portal.web.theme import sheet
+from portal.web.style import sheet
 
 
 @page("GET", "/static/{path:path}", who=nobody)

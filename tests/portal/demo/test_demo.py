@@ -20,7 +20,7 @@ from sqlmodel import select
 from portal.db import Database
 from portal.demo.catalogue import ARTICLES, BRANDS, PRODUCTS, SAMPLES, WAREHOUSE
 from portal.tables import Order, Scan, Shipment
-from portal.web.theme import check_tokens
+from portal.theme.tokens import check_tokens
 from returns.policy import read_policy
 from tests.ports import free_port
 

@@ -20,7 +20,7 @@ from portal.notify.look import look_of
 from portal.notify.send import _prepare
 from portal.settings import root
 from portal.tables import Brand, OrderLine, Outbox, Refund, ReturnCase, Shipment
-from portal.web.theme import contrast
+from portal.theme.colours import contrast
 from tests.portal.notify.scenes import queue
 from tests.world import World
 

@@ -1,9 +1,9 @@
 """The console's own style sheet, script and drawings: it may live on a host of its own, without a brand."""
 
+from portal.assets import SHORT, YEAR
 from portal.refusal import Refusal
 from portal.web.access import nobody
 from portal.web.answers import Blob
-from portal.web.assets import SHORT, YEAR
 from portal.web.console.frame import files
 from portal.web.edge import Ask, page
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from portal.web.assets import assets
+from portal.assets import assets
 from tests.client import Client
 from tests.world import World
 
