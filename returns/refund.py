@@ -24,12 +24,22 @@ class BadClaim(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What earlier returns of a line took, those that were called off left out. `tax` None: nobody has counted."""
+
+    units: int
+    discount: Money
+    tax: Money | None
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One order line and how much of it comes back now.
 
     `unit_price` is what was charged for one before discounts; `discount` and `tax` belong to the whole line (order
-    discounts already shared out), both zero or more. `returned_before` counts units of earlier refunds, so that
-    returning one by one gives back the same cents as returning all at once.
+    discounts already shared out), both zero or more. `returned_before` counts units of earlier refunds, and `earlier`
+    those of them whose shares are known, so that returning one by one gives back the same cents as returning all at
+    once.
     """
 
     ref: str
@@ -42,6 +52,7 @@ class Line:
     tax_included: bool = True
     returned_before: int = 0
     reason: str = ""
+    earlier: Earlier | None = None
 
     def __post_init__(self) -> None:
         counts = (self.sold, self.returning, self.returned_before)
@@ -58,15 +69,29 @@ class Line:
         if self.discount > self.unit_price.times(self.sold):
             raise BadClaim(f"line {self.ref}: the discount is more than the price")
 
-    def share(self, whole: Money) -> Money:
-        """The part of a whole-line amount that falls on the units that come back now."""
-        units = whole.split([1] * self.sold)
-        return total(units[self.returned_before : self.returned_before + self.returning], whole.currency)
+    @property
+    def discount_share(self) -> Money:
+        """The part of the discount that falls on the units that come back now."""
+        return self._share(self.discount, self.earlier.discount if self.earlier else None)
+
+    @property
+    def tax_share(self) -> Money:
+        """The same of the tax."""
+        return self._share(self.tax, self.earlier.tax if self.earlier else None)
 
     def worth(self) -> Money:
         """What was paid for the units that come back now: price less discount, plus tax where it came on top."""
-        goods = self.unit_price.times(self.returning) - self.share(self.discount)
-        return goods if self.tax_included else goods + self.share(self.tax)
+        goods = self.unit_price.times(self.returning) - self.discount_share
+        return goods if self.tax_included else goods + self.tax_share
+
+    def _share(self, whole: Money, known: Money | None) -> Money:
+        """Equal shares. The odd cents of the division go with the units that come back first, one each; those of a
+        return that was called off go with the next."""
+        each, odd = divmod(whole.minor, self.sold)
+        counted = self.earlier.units if self.earlier and known is not None else 0
+        odd -= (known.minor if known is not None else 0) - each * counted
+        odd -= min(odd, self.returned_before - counted)
+        return Money(each * self.returning + min(max(odd, 0), self.returning), whole.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +145,7 @@ def plan(
     over = total((entry.amount for entry in ledger), currency) - limit
     if over.minor > 0:
         ledger.append(PlanLine("already_refunded" if refunded.minor else "more_than_paid", -over))
-    tax = total((line.share(line.tax) for line in lines), currency)
+    tax = total((line.tax_share for line in lines), currency)
     return Plan(tuple(ledger), total((entry.amount for entry in ledger), currency), tax)
 
 
@@ -133,7 +158,7 @@ def _goods(line: Line) -> list[PlanLine]:
         "unit_price": line.unit_price.plain(),
     }
     entries = [PlanLine("goods", line.unit_price.times(line.returning), facts)]
-    discount, tax = line.share(line.discount), line.share(line.tax)
+    discount, tax = line.discount_share, line.tax_share
     if discount.minor:
         entries.append(PlanLine("discount_share", -discount, {"ref": line.ref, "title": line.title}))
     if tax.minor and not line.tax_included:

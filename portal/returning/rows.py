@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -25,21 +26,24 @@ from returns.exchange import Variant
 from returns.machine import State
 from returns.money import Money
 from returns.policy import Ask, BadPolicy, Policy, read_policy
-from returns.refund import Line
+from returns.refund import Earlier, Line
 
 # A case in one of these holds no units and no money of its order any more.
 GIVEN_UP = (State.REJECTED, State.CANCELLED, State.EXPIRED)
+# What the source id of a line begins with that an exchange has added to the order.
+EXCHANGED = "exchange:"
 # A label that was not used and a parcel that came back bring nobody anything: the goods went with another.
 _NEVER_CAME = frozenset({"cancelled", "returned"})
 
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """An order line and when its parcels went and came; dates are None where no parcel says."""
+    """An order line, when its parcels went and came (None where no parcel says), and what its returns took so far."""
 
     line: OrderLine
     shipped_on: date | None
     delivered_on: date | None
+    earlier: Earlier
 
     @property
     def left(self) -> int:
@@ -60,12 +64,13 @@ def load_lines(tx: Session, order: Order) -> list[LineRow]:
     )
     packed = set(tx.exec(inside).all())
     came = [parcel for parcel in parcels if parcel.status not in _NEVER_CAME]
+    taken = _taken(tx, order)
     rows = []
     for line in lines:
         mine = [parcel for parcel in came if not packed or (line.id, parcel.id) in packed]
         shipped = [s.shipped_on or (s.picked_up_at.date() if s.picked_up_at else None) for s in mine]
         # One parcel still under way keeps the window of the whole line from starting.
-        rows.append(LineRow(line, _last(shipped), _last([s.delivered_on for s in mine])))
+        rows.append(LineRow(line, _last(shipped), _last([s.delivered_on for s in mine]), taken[line.id or 0]))
     return rows
 
 
@@ -81,15 +86,19 @@ def load_policy(tx: Session, brand: Brand) -> tuple[Policy | None, PolicyVersion
         return None, row
 
 
-def load_swaps(tx: Session, brand: Brand, line: OrderLine) -> tuple[Variant | None, list[Product]]:
-    """What was bought as a variant of the catalogue (None when it is not in it), and its product's active variants."""
+def load_swaps(tx: Session, brand: Brand, line: OrderLine, currency: str) -> tuple[Variant | None, list[Product]]:
+    """What was bought as a variant of the catalogue (None when it is not in it), and its product's active variants
+    that have a price in the order's currency."""
     bought = tx.exec(select(Product).where(Product.brand_id == brand.id, Product.sku == line.sku)).first()
     if bought is None or not bought.group_key:
         return None, []
     group = select(Product).where(
-        Product.brand_id == brand.id, Product.group_key == bought.group_key, col(Product.active).is_(True)
+        Product.brand_id == brand.id,
+        Product.group_key == bought.group_key,
+        Product.currency == currency,
+        col(Product.active).is_(True),
     )
-    given = Variant(line.sku, bought.variant, bought.group_key, Money(line.unit_price_minor, bought.currency), None)
+    given = Variant(line.sku, bought.variant, bought.group_key, Money(line.unit_price_minor, currency), None)
     return given, list(tx.exec(group.order_by(col(Product.id))).all())
 
 
@@ -142,7 +151,36 @@ def refund_line(row: LineRow, order: Order, reason: str, quantity: int) -> Line:
         tax_included=order.tax_included,
         returned_before=row.line.returned_quantity,
         reason=reason,
+        earlier=row.earlier,
     )
+
+
+def _taken(tx: Session, order: Order) -> Mapping[int, Earlier]:
+    """What the order's returns took of each line's discount and tax, by line id, as their plans say."""
+    on = col(ReturnCase.id) == col(ReturnItem.return_id)
+    mine = ReturnCase.order_id == order.id, col(ReturnCase.status).not_in(GIVEN_UP)
+    found = tx.exec(select(ReturnItem, ReturnCase, OrderLine).join(ReturnCase, on).join(OrderLine).where(*mine)).all()
+    nothing = Earlier(0, Money(0, order.currency), None if order.tax_included else Money(0, order.currency))
+    taken: dict[int, Earlier] = defaultdict(lambda: nothing)
+    for item, case, line in found:
+        discount, tax = shares_in(case, line)
+        so_far = taken[item.order_line_id]
+        taken[item.order_line_id] = Earlier(
+            so_far.units + item.quantity,
+            so_far.discount + Money(discount, order.currency),
+            None if so_far.tax is None else so_far.tax + Money(tax, order.currency),
+        )
+    return taken
+
+
+def shares_in(case: ReturnCase, line: OrderLine) -> tuple[int, int]:
+    """How much of a line's discount, and of its tax on top, goes back with a case, in minor units."""
+    mine = [entry for entry in case.plan.get("lines", []) if entry["facts"].get("ref") == line.public_id]
+    # An exchange is one entry; what its goods were worth stands in the facts.
+    discount = sum(-entry["amount_minor"] for entry in mine if entry["code"] == "discount_share")
+    tax = sum(entry["amount_minor"] for entry in mine if entry["code"] == "tax_share")
+    facts = [entry["facts"] for entry in mine if entry["code"] == "exchange"]
+    return discount + sum(told["discount_minor"] for told in facts), tax + sum(told["tax_minor"] for told in facts)
 
 
 def spoken_for(tx: Session, order: Order) -> tuple[int, int]:

@@ -197,9 +197,9 @@ def _release_line(
     product = tx.exec(select(Product).where(Product.brand_id == brand.id, Product.sku == sku)).first()
     if product is None:
         raise Refusal("no_such_variant", 409)
-    source_id = f"exchange:{case.public_id}:{line.source_id}"
+    source_id = f"{rows.EXCHANGED}{case.public_id}:{line.source_id}"
     price = product.price_minor
-    worth = _exchange_worth(case, line, quantity)
+    worth, tax = _exchange_worth(case, line, quantity)
     values = OrderLine(
         order_id=order.id or 0,
         source_id=source_id,
@@ -209,8 +209,8 @@ def _release_line(
         variant=product.variant,
         quantity=quantity,
         unit_price_minor=price,
-        discount_minor=max(price * quantity - worth, 0),
-        tax_minor=0,
+        discount_minor=max(price * quantity - (worth - tax), 0),
+        tax_minor=tax,
         grams=line.grams,
         tags=product.tags,
         category=product.category,
@@ -219,8 +219,10 @@ def _release_line(
     insert_once(tx, OrderLine, values)
 
 
-def _exchange_worth(case: ReturnCase, line: OrderLine, quantity: int) -> int:
-    """What the replacement counts for if it comes back itself: what the units were worth, and the difference paid."""
-    share = line.unit_price_minor * quantity - line.discount_minor * quantity // max(line.quantity, 1)
+def _exchange_worth(case: ReturnCase, line: OrderLine, quantity: int) -> tuple[int, int]:
+    """What the replacement counts for if it comes back itself: what the units were worth, and the difference paid.
+    With it, how much of that is tax on top."""
+    discount, tax = rows.shares_in(case, line)
     mine = (entry for entry in case.plan.get("lines", []) if entry["facts"].get("ref") == line.public_id)
-    return share - sum(int(entry["amount_minor"]) for entry in mine)
+    worth = line.unit_price_minor * quantity - discount + tax - sum(int(entry["amount_minor"]) for entry in mine)
+    return worth, min(tax, worth)

@@ -114,7 +114,7 @@ def offer(tx: Session, brand: Brand, order: Order, now: datetime) -> Offer:
         plain = decide(policy, rows.ask_for(row, order, brand, "", min(1, row.left) or 1, now))
         faulty = decide(policy, rows.ask_for(row, order, brand, FAULTY, min(1, row.left) or 1, now))
         worth = rows.refund_line(row, order, "", 1).worth().minor if row.left else 0
-        given, swaps = rows.load_swaps(tx, brand, row.line)
+        given, swaps = rows.load_swaps(tx, brand, row.line, order.currency)
         lines.append(
             OfferLine(
                 row.line,
@@ -234,7 +234,8 @@ def _reckon(tx: Session, brand: Brand, order: Order, chosen: Sequence[_Chosen], 
         swaps = [_swap(tx, brand, order, c) for c in chosen]
         pays, gets = (sum(money.minor for money in side) for side in zip(*_sides(swaps), strict=True))
         difference, total = max(pays - gets, 0), max(gets - pays, 0)
-        lines = [_swap_line(c, swap) for c, swap in zip(chosen, swaps, strict=True)]
+        lines = [_swap_line(c, swap, order) for c, swap in zip(chosen, swaps, strict=True)]
+        total = _within_what_is_left(tx, order, total, lines)
         if difference:
             # Nothing here can take a payment: a person arranges it and approves.
             verdict = max(verdict, Verdict.REVIEW)
@@ -253,8 +254,18 @@ def _plan(tx: Session, order: Order, chosen: Sequence[_Chosen]) -> refund.Plan:
     )
 
 
+def _within_what_is_left(tx: Session, order: Order, total: int, lines: list[dict[str, Any]]) -> int:
+    """What an exchange pays back, of what was paid and is not given back or promised yet; a line says so."""
+    gone, _ = rows.spoken_for(tx, order)
+    over = total - max(order.captured_minor - gone, 0)
+    if over <= 0:
+        return total
+    lines.append({"code": "already_refunded" if gone else "more_than_paid", "facts": {}, "amount_minor": -over})
+    return total - over
+
+
 def _swap(tx: Session, brand: Brand, order: Order, chosen: _Chosen) -> exchange.Exchange:
-    given, products = rows.load_swaps(tx, brand, chosen.row.line)
+    given, products = rows.load_swaps(tx, brand, chosen.row.line, order.currency)
     wanted = next((p for p in products if p.sku == chosen.item.exchange_sku), None)
     if given is None or wanted is None:
         raise Refusal("no_such_variant", 422, title=chosen.row.line.title)
@@ -269,13 +280,16 @@ def _sides(swaps: Sequence[exchange.Exchange]) -> list[tuple[Money, Money]]:
     return [(swap.shopper_pays, swap.shopper_gets) for swap in swaps]
 
 
-def _swap_line(chosen: _Chosen, swap: exchange.Exchange) -> dict[str, Any]:
+def _swap_line(chosen: _Chosen, swap: exchange.Exchange, order: Order) -> dict[str, Any]:
+    claim = rows.refund_line(chosen.row, order, chosen.item.reason, chosen.item.quantity)
     facts = {
         "ref": chosen.row.line.public_id,
         "title": chosen.row.line.title,
         "quantity": chosen.item.quantity,
         "sku": swap.wanted.sku,
         "variant": swap.wanted.name,
+        "discount_minor": claim.discount_share.minor,
+        "tax_minor": 0 if order.tax_included else claim.tax_share.minor,
     }
     return {"code": "exchange", "facts": facts, "amount_minor": swap.shopper_gets.minor - swap.shopper_pays.minor}
 

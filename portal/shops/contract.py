@@ -123,6 +123,8 @@ class Draft:
             yield not line.title, f"line item {n} has neither title nor SKU"
             yield line.returned_quantity > line.quantity, f"line item {n}: more units returned than bought"
             yield line.unit_price_minor * line.quantity > MAX_MINOR, f"line item {n} costs more than can be stored"
+            too_cheap = line.discount_minor > line.unit_price_minor * line.quantity
+            yield too_cheap, f"line item {n}: the discount is more than the price"
         yield self.items_minor > MAX_MINOR or self.total_minor > MAX_MINOR, "the order costs more than can be stored"
         yield self.refunded_minor > self.captured_minor, "more was refunded than was paid"
 

@@ -16,6 +16,7 @@ from sqlmodel import Session, SQLModel, col, select
 from portal.audit import SYSTEM, record
 from portal.db import Database
 from portal.orders import email_key, number_key, postcode_key
+from portal.returning.rows import EXCHANGED
 from portal.shops.carrier_names import carrier_slug, connection_for
 from portal.shops.contract import CANCELLED, STAGES, Draft, LineDraft, ParcelDraft, RowFault
 from portal.tables import Brand, Connection, Customer, Order, OrderLine, Shipment, ShipmentItem
@@ -195,7 +196,8 @@ class _Importer:
         return customer.id
 
     def _lines(self, order: Order, draft: Draft) -> tuple[dict[str, OrderLine], bool]:
-        """Lines by the shop's id. A line that the shop removed keeps only the units that came back."""
+        """Lines by the shop's id. A line that the shop removed keeps only the units that came back; what an
+        exchange added stays."""
         stored = {
             line.source_id: line for line in self.tx.exec(select(OrderLine).where(OrderLine.order_id == order.id))
         }
@@ -212,9 +214,10 @@ class _Importer:
             values["returned_quantity"] = max(line.returned_quantity, item.returned_quantity)
             values["quantity"] = max(item.quantity, values["returned_quantity"])
             changed |= _apply(line, values)
-        gone = stored.keys() - {item.source_id for item in draft.lines} if draft.lines else ()
-        for source_id in gone:
-            changed |= _apply(stored[source_id], {"quantity": stored[source_id].returned_quantity})
+        told = {item.source_id for item in draft.lines}
+        for source_id, line in stored.items() if draft.lines else ():
+            if source_id not in told and not source_id.startswith(EXCHANGED):
+                changed |= _apply(line, _what_came_back(line))
         self.tx.flush()
         return stored, changed
 
@@ -324,6 +327,13 @@ def _line_values(item: LineDraft, position: int) -> dict[str, Any]:
     values = asdict(item) | {"position": position, "tags": list(item.tags)}
     values.pop("source_id")
     return values
+
+
+def _what_came_back(line: OrderLine) -> dict[str, Any]:
+    """A line cut down to the units in returns, each worth what it was."""
+    kept = line.returned_quantity
+    shares = {name: getattr(line, name) * kept // max(line.quantity, 1) for name in ("discount_minor", "tax_minor")}
+    return {"quantity": kept, **shares}
 
 
 def _further(stored: str, told: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from returns.money import Money, MoneyError, total, zero
-from returns.refund import BadClaim, Fee, Line, Shipping, plan
+from returns.refund import BadClaim, Earlier, Fee, Line, Shipping, plan
 
 
 def eur(minor: int) -> Money:
@@ -77,6 +77,25 @@ def test_the_lines_add_up_and_the_total_is_between_zero_and_what_is_left(
     )
     assert total((line.amount for line in done.lines), "EUR") == done.total
     assert 0 <= done.total.minor <= max(paid - refunded, 0)
+
+
+@given(lines(), st.data())
+def test_returns_that_were_called_off_leave_their_odd_cents_to_the_next(line: Line, data: st.DataObject) -> None:
+    taken: list[Line] = []
+    while (left := line.sold - sum(part.returning for part in taken)) and len(taken) < 20:
+        if data.draw(st.booleans()) and taken:
+            taken.remove(data.draw(st.sampled_from(taken)))
+            continue
+        earlier = Earlier(
+            line.sold - left,
+            total((part.discount_share for part in taken), "EUR"),
+            total((part.tax_share for part in taken), "EUR"),
+        )
+        asked = data.draw(st.integers(1, left))
+        taken.append(replace(line, returning=asked, returned_before=line.sold - left, earlier=earlier))
+        assert taken[-1].worth().minor >= 0
+    whole = sum(part.returning for part in taken) == line.sold
+    assert _paid_for(*taken) == _paid_for(line) if whole else _paid_for(*taken) <= _paid_for(line)
 
 
 def test_what_was_refunded_before_is_kept_back_and_said() -> None:

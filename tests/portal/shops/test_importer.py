@@ -176,3 +176,31 @@ def test_a_refund_at_the_moment_of_an_import_is_not_lost(app: App, world: World)
         assert report.result().updated == 0
     order, *_ = stored(app)
     assert order.refunded_minor == 2900
+
+
+def test_what_an_exchange_added_stays_though_the_shop_does_not_know_of_it(app: App, world: World) -> None:
+    take(app, world, ORDER)
+    with app.db.transaction() as tx:
+        order = tx.exec(select(Order).where(Order.source_id == "9001")).one()
+        added = {"sku": "MUG-500", "title": "Mug", "quantity": 1, "unit_price_minor": 1750}
+        tx.add(OrderLine(order_id=order.id or 0, source_id="exchange:abc:a", position=1000, **added))
+    assert take(app, world, {**ORDER, "shipping": "5.90"}).updated == 1
+    assert [line.quantity for line in stored(app)[1] if line.sku == "MUG-500"] == [1]
+
+
+def test_a_line_that_the_shop_removed_keeps_the_worth_of_each_unit_that_is_in_a_return(app: App, world: World) -> None:
+    lines = [{**ORDER["lines"][0], "discount": "20.00", "tax": "2.00"}, ORDER["lines"][1]]
+    take(app, world, {**ORDER, "lines": lines})
+    with app.db.transaction() as tx:
+        tx.exec(update(OrderLine).where(col(OrderLine.source_id) == "a").values(returned_quantity=1))
+    shorter = {**ORDER, "lines": lines[1:], "shipments": []}
+    assert (take(app, world, shorter).updated, take(app, world, shorter).unchanged) == (1, 1)
+    mug = next(line for line in stored(app)[1] if line.source_id == "a")
+    assert (mug.quantity, mug.discount_minor, mug.tax_minor) == (1, 1000, 100)
+
+
+def test_a_line_whose_discount_is_more_than_its_price_is_refused(app: App, world: World) -> None:
+    lines = [{**ORDER["lines"][0], "discount": "29.01"}]
+    assert take(app, world, {**ORDER, "lines": lines}).refused == [
+        ("f", 1, "line item 1: the discount is more than the price")
+    ]
