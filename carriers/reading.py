@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from gc import get_referents
+from hashlib import sha256
 from operator import attrgetter
 from types import TracebackType
 from typing import Any, Final, NamedTuple
@@ -70,6 +71,15 @@ def as_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadPayload("the body is JSON, but not an object")
     return value
+
+
+def id_in(body: bytes, name: str) -> str:
+    """A webhook's own id, which stays the same over its retries, else the sha256 of the body."""
+    try:
+        key = as_object(body).get(name)
+    except BadPayload:
+        key = None
+    return key if isinstance(key, str) and 0 < len(key) <= 100 else sha256(body).hexdigest()
 
 
 def _check_depth(value: Any) -> None:

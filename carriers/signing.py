@@ -16,6 +16,8 @@ from carriers.errors import BadSignature
 
 Encoding = Literal["hex", "base64"]
 
+TOLERANCE: Final = timedelta(minutes=5)
+_STAMPED: Final = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-fA-F]{64})")
 _TOKEN: Final = re.compile(r"v1\.([0-9]{1,10})\.([0-9a-f]{64})")
 
 
@@ -62,6 +64,16 @@ def check_hmac(
     # no short cut: every encoding is compared
     if not any([same(value.lower() if encoding == "hex" else value, wanted[encoding]) for encoding in encodings]):
         raise BadSignature("the signature does not match")
+
+
+def check_stamped(given: str, secret: str, body: bytes, now: datetime) -> None:
+    """`t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`. Raises BadSignature, also when `t` is over TOLERANCE off."""
+    found = _STAMPED.fullmatch(given)
+    if not found:
+        raise BadSignature("the signature is not of the form t=...,v1=...")
+    check_hmac(found[2], secret, found[1].encode() + b"." + body)
+    if abs(now - datetime.fromtimestamp(int(found[1]), UTC)) > TOLERANCE:
+        raise BadSignature("the signature is older than five minutes, or the clocks differ")
 
 
 def check_shared_text(given: str, secret: str) -> None:

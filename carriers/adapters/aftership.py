@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -31,6 +30,7 @@ from carriers.reading import (
     Said,
     as_object,
     each,
+    id_in,
     joined,
     meant,
     oldest_first,
@@ -220,11 +220,7 @@ class AfterShip:
 
     def hook_key(self, hook: Hook) -> str:
         """The event's id, which stays the same over AfterShip's retries."""
-        try:
-            key = as_object(hook.body).get("event_id")
-        except BadPayload:
-            key = None
-        return key if isinstance(key, str) and 0 < len(key) <= 100 else sha256(hook.body).hexdigest()
+        return id_in(hook.body, "event_id")
 
     def parse_hook(self, body: bytes) -> Answer:
         with reading("aftership webhook"):

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -38,7 +37,7 @@ from carriers.download import base64_bytes, format_of
 from carriers.errors import BadPayload, CarrierError, Refused
 from carriers.gateway import gateway_errors
 from carriers.http import Http, granted
-from carriers.reading import Said, as_json, as_object, each, oldest_first, reading, scan_of, text, when
+from carriers.reading import Said, as_json, as_object, each, id_in, oldest_first, reading, scan_of, text, when
 from carriers.signing import check_hmac, one_header
 from carriers.status import Status, status_of
 
@@ -190,11 +189,7 @@ class EasyPost:
 
     def hook_key(self, hook: Hook) -> str:
         """The event id, which stays the same over EasyPost's retries."""
-        try:
-            key = as_object(hook.body).get("id")
-        except BadPayload:
-            key = None
-        return key if isinstance(key, str) and 0 < len(key) <= 100 else sha256(hook.body).hexdigest()
+        return id_in(hook.body, "id")
 
     def parse_hook(self, body: bytes) -> Answer:
         return self.parse(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -34,7 +34,7 @@ from carriers.contract import (
     Wanted,
 )
 from carriers.download import document, format_of
-from carriers.errors import BadPayload, BadSignature, CarrierError, OutcomeUnknown, Refused, UnknownNumber
+from carriers.errors import BadPayload, CarrierError, OutcomeUnknown, Refused, UnknownNumber
 from carriers.gateway import gateway_errors
 from carriers.http import Http, Reply
 from carriers.reading import (
@@ -51,7 +51,7 @@ from carriers.reading import (
     text,
     when,
 )
-from carriers.signing import check_hmac, one_header
+from carriers.signing import check_stamped, one_header
 from carriers.status import Status
 
 if TYPE_CHECKING:
@@ -115,7 +115,6 @@ _SHAPES: Final = (
 )
 
 VERSION: Final = {"SHIPPO-API-VERSION": "2018-02-08"}
-TOLERANCE: Final = timedelta(minutes=5)
 # Purchases that are looked through for an order's key; Shippo cannot be asked for one.
 RECENT: Final = 100
 MAX_HOOK_URL: Final = 199
@@ -127,7 +126,6 @@ _OTHER_BODIES: Final = {
     "results": "a list of objects",
 }
 _IN_THE_MAKING: Final = ("QUEUED", "WAITING")
-_SIGNATURE: Final = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-fA-F]{64})")
 _SIZE: Final = re.compile(r"([0-9]{1,3}) ?[xX] ?([0-9]{1,3}) ?[xX] ?([0-9]{1,3})")
 _FORMATS: Final = {"PDF": "pdf", "PNG": "png", "ZPL": "zpl"}
 
@@ -239,12 +237,7 @@ class Shippo:
 
     def verify(self, hook: Hook, secret: str, now: datetime) -> None:
         """`Shippo-Auth-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">`, at most five minutes off."""
-        found = _SIGNATURE.fullmatch(one_header(hook.headers, "Shippo-Auth-Signature"))
-        if not found:
-            raise BadSignature("the signature is not of the form t=...,v1=...")
-        check_hmac(found[2], secret, found[1].encode() + b"." + hook.body)
-        if abs(now - datetime.fromtimestamp(int(found[1]), UTC)) > TOLERANCE:
-            raise BadSignature("the signature is older than five minutes, or the clocks differ")
+        check_stamped(one_header(hook.headers, "Shippo-Auth-Signature"), secret, hook.body, now)
 
     def hook_key(self, hook: Hook) -> str:
         return sha256(hook.body).hexdigest()

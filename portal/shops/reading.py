@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal.shops.contract import MAX_MINOR, MAX_QUANTITY, RowFault, Unreadable
+from portal.shops.contract import MAX_MINOR, MAX_QUANTITY, Draft, RowFault, Unreadable
 from returns.money import MoneyError, exponent
 from returns.money import parse as parse_money
 
@@ -64,6 +64,18 @@ def documents(body: bytes) -> Iterator[Document | RowFault]:
     else:
         value = _value(text, start, _line(text, start))
         yield value if isinstance(value, RowFault) else value[0]
+
+
+def drafts(body: bytes, read: Callable[[Document], Draft]) -> Iterator[Draft | RowFault]:
+    """Every JSON value of a file as an order, or what `read` says is wrong with it by raising Unreadable."""
+    for document in documents(body):
+        if isinstance(document, RowFault):
+            yield document
+            continue
+        try:
+            yield read(document)
+        except Unreadable as error:
+            yield RowFault(document.line, str(error))
 
 
 def _elements(text: str, at: int) -> Iterator[Document | RowFault]:

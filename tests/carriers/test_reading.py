@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from carriers.reading import (
     as_json,
     as_object,
     each,
+    id_in,
     local_with_offset,
     meant,
     offset_of,
@@ -281,3 +283,9 @@ def test_an_object_in_the_place_of_a_list_is_a_list_of_one() -> None:
     for other in others:
         with pytest.raises(TypeError, match="list of objects"):
             each(other)
+
+
+def test_a_push_is_known_by_its_own_id_else_by_its_bytes() -> None:
+    assert id_in(b'{"id": "evt_1"}', "id") == "evt_1"
+    for body in (b'{"id": ""}', b'{"id": 7}', b'{"id": "%s"}' % (b"x" * 101), b"{}", b"[]", b"no json"):
+        assert id_in(body, "id") == sha256(body).hexdigest()

@@ -17,6 +17,7 @@ from carriers.signing import (
     check_hmac,
     check_hook_token,
     check_shared_text,
+    check_stamped,
     hook_token,
     one_header,
     same,
@@ -163,3 +164,30 @@ def test_the_end_of_a_hook_token_cannot_be_moved() -> None:
 def test_without_a_secret_there_is_no_hook_token() -> None:
     with pytest.raises(BadSignature):
         hook_token(" ", "someone", NOW)
+
+
+def stamped(seconds: float, body: bytes = b"body") -> str:
+    stamp = str(int((NOW + timedelta(seconds=seconds)).timestamp()))
+    return f"t={stamp},v1={hmac.new(b'secret', stamp.encode() + b'.' + body, sha256).hexdigest()}"
+
+
+@pytest.mark.parametrize("seconds", [-300, 0, 300])
+def test_a_stamped_signature_opens_within_five_minutes_of_its_time(seconds: int) -> None:
+    check_stamped(stamped(seconds), "secret", b"body", NOW)
+
+
+@pytest.mark.parametrize(
+    ("given_value", "body", "reason"),
+    [
+        (stamped(-301), b"body", "older than five minutes"),
+        (stamped(301), b"body", "clocks differ"),
+        (stamped(0), b"Body", "does not match"),
+        (stamped(0).replace("t=1", "t=2"), b"body", "does not match"),
+        (f"{stamped(0)}, {stamped(0)}", b"body", "form"),
+        (stamped(0).removeprefix("t="), b"body", "form"),
+        ("", b"body", "form"),
+    ],
+)
+def test_any_other_stamped_signature_opens_nothing(given_value: str, body: bytes, reason: str) -> None:
+    with pytest.raises(BadSignature, match=reason):
+        check_stamped(given_value, "secret", body, NOW)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from carriers.address import Address
 from portal.shops.contract import CANCELLED, STAGES, Draft, LineDraft, ParcelDraft, RowFault, Unreadable
-from portal.shops.reading import clean, currency_of, day, documents, instant, minor
+from portal.shops.reading import Document, clean, currency_of, day, drafts, instant, minor
 
 Stage = Literal[
     "placed",
@@ -119,15 +119,12 @@ class OurJson:
 
     def read(self, body: bytes, zone: ZoneInfo) -> Iterator[Draft | RowFault]:
         """Every order of the file, or everything that is wrong with it. `zone` reads times without an offset."""
-        for document in documents(body):
-            if isinstance(document, RowFault):
-                yield document
-                continue
-            try:
-                value = document.value
-                yield draft_of(document.line, value.get("order", value) if isinstance(value, dict) else value, zone)
-            except Unreadable as error:
-                yield RowFault(document.line, str(error))
+
+        def read(document: Document) -> Draft:
+            value = document.value
+            return draft_of(document.line, value.get("order", value) if isinstance(value, dict) else value, zone)
+
+        return drafts(body, read)
 
 
 SOURCE = OurJson()

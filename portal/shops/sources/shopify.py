@@ -15,7 +15,7 @@ from portal.shops.reading import (
     count,
     currency_of,
     day,
-    documents,
+    drafts,
     instant,
     keys_of,
     mapping,
@@ -48,14 +48,7 @@ class Shopify:
 
     def read(self, body: bytes, zone: ZoneInfo) -> Iterator[Draft | RowFault]:
         """Every order of the file, or why it is not taken over. Shopify's times carry their offset."""
-        for document in documents(body):
-            if isinstance(document, RowFault):
-                yield document
-                continue
-            try:
-                yield _draft(document)
-            except Unreadable as error:
-                yield RowFault(document.line, str(error))
+        return drafts(body, _draft)
 
 
 SOURCE = Shopify()

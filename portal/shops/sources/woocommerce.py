@@ -19,7 +19,7 @@ from portal.shops.reading import (
     count,
     currency_of,
     day,
-    documents,
+    drafts,
     instant,
     keys_of,
     mapping,
@@ -50,14 +50,7 @@ class WooCommerce:
 
     def read(self, body: bytes, zone: ZoneInfo) -> Iterator[Draft | RowFault]:
         """Every order of the file, or why it is not taken over. `zone` reads dates that come without their GMT twin."""
-        for document in documents(body):
-            if isinstance(document, RowFault):
-                yield document
-                continue
-            try:
-                yield _draft(document, zone)
-            except Unreadable as error:
-                yield RowFault(document.line, str(error))
+        return drafts(body, lambda document: _draft(document, zone))
 
 
 SOURCE = WooCommerce()
