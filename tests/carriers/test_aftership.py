@@ -13,7 +13,7 @@ from carriers.adapters.aftership import BATCH, CARRIER, CREATES, SUBTAGS, TAGS
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Estimate, Hook, Subscribed, Wanted, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, RateLimited, Refused
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.reading import UNREADABLE
 from carriers.status import Status
 from tests.carriers.fakes.aftership import API_KEY, FakeAfterShip, checkpoint, error, tracking
@@ -27,12 +27,6 @@ WANTED = Wanted("https://shop.example/hooks/aftership/x", "s", [NUMBER])
 @pytest.fixture
 def server() -> Iterator[FakeAfterShip]:
     with FakeAfterShip() as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
         yield it
 
 

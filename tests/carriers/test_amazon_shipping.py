@@ -15,7 +15,7 @@ from carriers.adapters.amazon_shipping import CARRIER, EVENTS, LIVE, SANDBOX, UN
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Estimate, Fault, Parcel, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, RateLimited, UnknownNumber
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.status import Status
 from tests.carriers.fakes.amazon_shipping import CREDENTIALS, FakeAmazon, error
 
@@ -27,12 +27,6 @@ def amazon() -> Iterator[FakeAmazon]:
     with FakeAmazon() as server:
         server.parcels[NUMBER] = told()
         yield server
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
-        yield it
 
 
 @pytest.fixture

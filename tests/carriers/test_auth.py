@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from carriers.auth import BasicKey, Bearer, ClientCredentials, MemoryTokens, read_token, usable_for
 from carriers.errors import BadCredentials, BadPayload, RateLimited, Unavailable
-from carriers.http import Http, open_client
+from carriers.http import Http
 from tests.carriers.fakes.server import Answered, FakeServer, Received
 
 
@@ -43,12 +43,6 @@ class TokenServer(FakeServer):
 @pytest.fixture
 def server() -> Iterator[TokenServer]:
     with TokenServer() as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
         yield it
 
 

@@ -14,7 +14,7 @@ from carriers.adapters.dpd import CARRIER, CODES, UNMAPPED
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Fault, Parcel, Scan, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, Unavailable, UnknownNumber
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.status import Status
 from tests.carriers.fakes.dpd import CREDENTIALS, FakeDpd, answer, envelope_of, fault, info
 from tests.carriers.fakes.server import Answered
@@ -27,12 +27,6 @@ def dpd() -> Iterator[FakeDpd]:
     with FakeDpd() as server:
         server.results[NUMBER] = info("Courier", "11/20/2026 7:34:34 AM")
         yield server
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
-        yield it
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from carriers.address import Address
 from carriers.auth import MemoryTokens
 from carriers.contract import Estimate, Hook, Item, LabelOrder
 from carriers.errors import BadCredentials, BadPayload, BadSignature, OutcomeUnknown, RateLimited, Refused
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.status import Status
 from tests.carriers.fakes.easypost import API_KEY, PDF, PNG, FakeEasyPost, error, scan, tracker
 from tests.carriers.fakes.server import Answered, Received
@@ -41,12 +41,6 @@ ORDER = LabelOrder(
 def easypost() -> Iterator[FakeEasyPost]:
     with FakeEasyPost() as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
-        yield it
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from carriers.auth import MemoryTokens
 from carriers.contract import About
 from carriers.errors import BadCredentials, Forbidden, OutcomeUnknown, RateLimited, Unavailable
-from carriers.http import MAX_BODY, MAX_PAUSE, PAUSE, Http, carrier_words, open_client, open_http, retry_after
+from carriers.http import MAX_BODY, MAX_PAUSE, PAUSE, Http, carrier_words, open_http, retry_after
 from tests.carriers.fakes.server import Answered, FakeServer
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -32,12 +32,6 @@ def server() -> Iterator[FakeServer]:
     with FakeServer(
         {"(GET|POST|PUT|DELETE) /echo": lambda r: Answered({"method": r.method, "sent": dict(r.query)})}
     ) as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
         yield it
 
 

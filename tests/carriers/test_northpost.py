@@ -24,7 +24,7 @@ from carriers.address import Address
 from carriers.auth import MemoryTokens
 from carriers.contract import Hook, Item, LabelOrder, Parcel
 from carriers.errors import BadCredentials, OutcomeUnknown, Refused
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.simulated.journeys import SCRIPTS, Journey, Town, all_events, events
 from carriers.simulated.northpost_server import ATTEMPTS, Server
 from carriers.status import SUB_STATUSES, Status
@@ -71,12 +71,6 @@ class Receiver(FakeServer):
             self.accepted.append(hook)
             self.arrived.put(hook)
         return Answered(b"", status)
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
-        yield it
 
 
 @pytest.fixture

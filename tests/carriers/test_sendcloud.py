@@ -14,7 +14,7 @@ from carriers.adapters.sendcloud import CARRIER, EXCEPTIONS, IDS, PHASES, UNMAPP
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Estimate, Fault, Hook, Parcel, Trust
 from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited, UnknownNumber
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.status import Status
 from tests.carriers.clauses import NOW, SECRET
 from tests.carriers.fakes.sendcloud import CREDENTIALS, FakeSendcloud, event, history
@@ -29,12 +29,6 @@ def sendcloud() -> Iterator[FakeSendcloud]:
     with FakeSendcloud() as server:
         server.parcels[NUMBER] = history(NUMBER, event())
         yield server
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
-        yield it
 
 
 @pytest.fixture

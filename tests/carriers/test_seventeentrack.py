@@ -14,7 +14,7 @@ from carriers.adapters.seventeentrack import CARRIER, CODES
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Fault, Hook, Scan, Subscribed, Wanted, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited, Refused
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.reading import UNREADABLE
 from carriers.status import Status
 from tests.carriers.fakes.server import Answered
@@ -28,12 +28,6 @@ AT = "2026-11-20T08:00:00+08:00"
 @pytest.fixture
 def server() -> Iterator[FakeSeventeenTrack]:
     with FakeSeventeenTrack() as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
         yield it
 
 

@@ -13,7 +13,7 @@ from carriers.adapters.ship24 import CARRIER, MILESTONES, STATUS_CODES, UNMAPPED
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Estimate, Fault, Parcel, Subscribed, Wanted, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, RateLimited
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.reading import UNREADABLE
 from carriers.status import Status
 from tests.carriers.fakes.server import Answered
@@ -26,12 +26,6 @@ OTHER = "1Z0000000000000099"
 @pytest.fixture
 def server() -> Iterator[FakeShip24]:
     with FakeShip24() as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
         yield it
 
 

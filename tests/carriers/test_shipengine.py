@@ -26,7 +26,7 @@ from carriers.errors import (
     Refused,
     UnknownNumber,
 )
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.status import Status
 from tests.carriers.fakes.server import Answered
 from tests.carriers.fakes.shipengine import (
@@ -63,12 +63,6 @@ BODY = b'{"resource_type":"API_TRACK","data":{}}'
 @pytest.fixture
 def server() -> Iterator[FakeShipEngine]:
     with FakeShipEngine() as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
         yield it
 
 

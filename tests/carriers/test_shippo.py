@@ -23,7 +23,7 @@ from carriers.errors import (
     Refused,
     UnknownNumber,
 )
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.status import Status
 from tests.carriers.fakes.server import Answered, Received
 from tests.carriers.fakes.shippo import API_KEY, PDF, PNG, FakeShippo, track
@@ -45,12 +45,6 @@ HOOK_URL = "https://shop.example/hooks/shippo/abc"
 def shippo() -> Iterator[FakeShippo]:
     with FakeShippo() as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
-        yield it
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from carriers.adapters.trackingmore import BATCH, CARRIER, DETECTIONS, STATUSES,
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Estimate, Hook, Subscribed, Wanted, ZoneFrom
 from carriers.errors import BadCredentials, BadPayload, BadSignature, RateLimited, Refused
-from carriers.http import Http, open_client, open_http
+from carriers.http import Http, open_http
 from carriers.reading import UNREADABLE
 from carriers.status import Status
 from tests.carriers.fakes.server import Answered
@@ -30,12 +30,6 @@ SECRET = "2e55b9a3-4dd1-4416-9897-c4bd1e3d738f"
 @pytest.fixture
 def server() -> Iterator[FakeTrackingMore]:
     with FakeTrackingMore() as it:
-        yield it
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[httpx.Client]:
-    with open_client() as it:
         yield it
 
 
