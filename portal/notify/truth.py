@@ -55,7 +55,9 @@ def _parcel_agrees(matter: Matter, now: datetime) -> bool:
         # "Today" must be today. A day more would be a promise that nobody made.
         return matter.today(now) - out_for_delivery_on(matter) < timedelta(days=1)
     if matter.event is Event.DELAYED:
-        return shipment.delay != "none"
+        # Where the carrier has moved the date that was missed, the news is of the other one.
+        missed = (shipment.story.get("delay") or {}).get("missed")
+        return shipment.delay != "none" and matter.facts.get("missed") == missed
     return True
 
 

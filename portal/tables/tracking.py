@@ -163,7 +163,7 @@ class Shipment(Table, table=True):
     window_from: date | None = None
     window_to: date | None = None
     delay: str = Field(default="none", description="none, at_risk, late, stalled")
-    delay_at: datetime | None = Field(default=None, description="when the clock alone may change `delay`")
+    delay_at: datetime | None = Field(default=None, description="when the clock alone may change what is derived")
     story: dict[str, Any] = Field(default_factory=dict, sa_type=Json, description="see portal.tracking.story")
     heard_at: datetime | None = Field(default=None, description="last successful word from the carrier, scans or not")
     pushed_at: datetime | None = Field(default=None, description="last signed push about it; None: polls alone tell")

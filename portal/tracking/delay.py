@@ -56,13 +56,15 @@ class Listening:
 @dataclass(frozen=True, slots=True)
 class Delay:
     """`cause` is one word of the carrier's exception, None where it gave none. `missed` is the date that was or will be
-    missed, None while none is; with "at_risk" it has passed and nobody has told us whether the parcel came. `at` is
-    when the clock alone may change this."""
+    missed, None while none is; with "at_risk" it has passed and nobody has told us whether the parcel came. `since` is
+    when the state began, `missed_at` when the date was missed: a parcel can have been silent long before. `at` is when
+    the clock alone may change this, or the story."""
 
     state: State = "none"
     cause: str | None = None
     since: datetime | None = None
     missed: date | None = None
+    missed_at: datetime | None = None
     at: datetime | None = None
 
 
@@ -76,22 +78,24 @@ def delay_of(
     """
     if fold.is_final or fold.status is Status.RETURNING:
         return Delay()
-    missed, since = _missed(window, promise, heard, zone, now)
+    missed, missed_at = _missed(window, promise, heard, zone, now)
     quiet_from = _last_word(fold, listening, now)
     stalls_at = quiet_from + _patience(fold) if _can_stall(fold) else None
     is_stalled = stalls_at is not None and now >= stalls_at and hears(listening, now)
     state: State = "none"
+    since = None
     if is_stalled:
         state, since = "stalled", quiet_from
     elif missed and (hears(listening, now) or window.why == "carrier"):
-        state = "late"
+        state, since = "late", missed_at
     elif missed or is_at_risk(fold, window, promise, zone, now):
-        state, since = "at_risk", None
+        state = "at_risk"
     return Delay(
         state,
         cause_of(fold) if state != "none" else None,
         since,
         missed,
+        missed_at,
         _next_look(now, quiet_from, None if is_stalled else stalls_at, window, promise, listening, zone),
     )
 

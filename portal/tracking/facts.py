@@ -51,7 +51,7 @@ def facts_of(fold: Fold, window: Window, delay: Delay, now: datetime) -> list[Fa
     if delay.missed and delay.state != "at_risk":
         facts = {"cause": delay.cause} | _dated("missed", delay.missed)
         facts |= _dated("from", window.start) | _dated("to", window.end)
-        found.append(Fact(Event.DELAYED, delay.missed.isoformat(), delay.since or now, facts))
+        found.append(Fact(Event.DELAYED, delay.missed.isoformat(), delay.missed_at or now, facts))
     delivered = [kept for kept in fold.events if kept.scan.status is Status.DELIVERED]
     if delivered and fold.status in _AFTER_DELIVERY:
         is_over = RANK[fold.status] > RANK[Status.DELIVERED]

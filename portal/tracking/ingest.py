@@ -30,7 +30,7 @@ from portal.tracking.numbers import tracking_key
 from portal.tracking.refold import is_trackable, refold
 from portal.tracking.scans import kept_of, scans_of, store
 from portal.tracking.timeline import Kept
-from portal.tracking.window import estimate_as_json
+from portal.tracking.window import estimate_as_json, later_told
 
 log = structlog.get_logger("portal.ingest")
 
@@ -223,15 +223,14 @@ class Taking:
         fresh = {kept.key: self._meant(kept) for kept in read_now if kept.key not in mine}
         store(self.tx, _id(shipment), fresh.values(), read.row.received_at, read.row.id)
         mine |= fresh
-        _note_push(shipment, read, fresh.values())
+        _note_push(shipment, read, fresh.values(), self.now)
         for kept in fresh.values():
             if kept.unlisted:
                 self.unmapped[read.row.carrier, kept.scan.code] += 1
                 self.samples[read.row.carrier, kept.scan.code] = (kept.scan.text, parcel.number)
-        # Of two answers the one received later speaks about the future, whichever is read first.
-        is_latest = shipment.heard_at is None or read.row.received_at >= shipment.heard_at
-        if parcel.estimated and (is_latest or shipment.estimate is None):
-            shipment.estimate = estimate_as_json(parcel.estimated, read.row.received_at)
+        if parcel.estimated:
+            told = estimate_as_json(parcel.estimated, read.row.received_at)
+            shipment.estimate = later_told(told, shipment.estimate, self.now)
         if parcel.service and not shipment.service:
             shipment.service = parcel.service[:100]
         self._heard(shipment, read)
@@ -248,8 +247,7 @@ class Taking:
         self.touched.add(_id(shipment))
         if read.row.via == BY_AGENT:
             return  # no word from the carrier
-        heard = read.row.received_at
-        shipment.heard_at = max(filter(None, (shipment.heard_at, heard)))
+        shipment.heard_at = _latest(shipment.heard_at, read.row.received_at, self.now)
         shipment.error = ""
         self.heard.add(_id(shipment))
 
@@ -290,7 +288,7 @@ class Taking:
                 pushed[read.row.connection_id] = max(before, read.row.received_at)
         for connection_id in sorted(pushed):
             connection = self.connections[connection_id]
-            connection.last_push_at = max(filter(None, (connection.last_push_at, pushed[connection_id])))
+            connection.last_push_at = _latest(connection.last_push_at, pushed[connection_id], self.now)
             self.tx.flush()
 
     def _settle(self, batch: Sequence[Read]) -> None:
@@ -306,11 +304,16 @@ class Taking:
             self.tx.connection().execute(update(Inbox).where(col(Inbox.id).in_(ids)).values(**finished))
 
 
-def _note_push(shipment: Shipment, read: Read, fresh: Iterable[Kept]) -> None:
+def _latest(known: datetime | None, told: datetime, now: datetime) -> datetime:
+    """The later of the two, unless the known one lies ahead of now: the clock was set back since."""
+    return told if known is None or known > now else max(known, told)
+
+
+def _note_push(shipment: Shipment, read: Read, fresh: Iterable[Kept], now: datetime) -> None:
     """Whether pushes tell about this parcel: one did, or a poll has found what they should have told by now."""
     heard = read.row.received_at
     if read.row.via == "hook":
-        shipment.pushed_at = max(filter(None, (shipment.pushed_at, heard)))
+        shipment.pushed_at = _latest(shipment.pushed_at, heard, now)
     elif (
         read.row.via == "poll"
         and shipment.pushed_at

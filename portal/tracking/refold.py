@@ -19,7 +19,7 @@ from portal.tracking.delay import Delay, Listening, delay_of, is_forgotten
 from portal.tracking.facts import facts_of
 from portal.tracking.pace import PUSHES_ALIVE, near_from, next_poll
 from portal.tracking.story import Ground, story_of
-from portal.tracking.timeline import PHYSICAL, Fold, Kept, fold, happened, zone_of
+from portal.tracking.timeline import PHYSICAL, Fold, Kept, fold, happened, next_to_happen, zone_of
 from portal.tracking.window import Promise, Window, heard_from_json, window_for
 
 BREAKER: Final = 5  # failures in a row after which a connection counts as down
@@ -61,6 +61,8 @@ def view_of(tx: Session, shipment: Shipment, scans: Sequence[Kept], now: datetim
         folded = replace(folded, status=Status.EXPIRED, sub_status=None, status_at=None)
     window = window_for(folded, promise, heard, zone, now)
     delay = delay_of(folded, window, promise, heard, listening, zone, now)
+    looks = filter(None, (delay.at, next_to_happen(scans, now)))
+    delay = replace(delay, at=min(looks, default=None))
     is_followed = shipment.connection_id is not None
     ground = Ground(_local_day(order.placed_at, brand.zone), shipment.shipped_on, promise, is_followed)
     return View(folded, window, delay, story_of(folded, window, delay, ground))

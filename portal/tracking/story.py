@@ -81,6 +81,7 @@ def story_of(fold: Fold, window: Window, delay: Delay, ground: Ground) -> dict[s
             "cause": delay.cause,
             "since": _instant(delay.since),
             "promised": _day(promise.end),
+            "missed": _day(delay.missed),
         },
         "pod": _proof(fold),
         "act": _who_acts(fold),

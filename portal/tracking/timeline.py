@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from carriers.contract import Scan
+from carriers.contract import Scan, ZoneFrom
 from carriers.status import FINAL, RANK, Status
 
 # Statuses that prove that the carrier has had the parcel in its hands.
@@ -54,8 +54,10 @@ _UNSEEN: Final = frozenset({Status.PENDING, Status.INFO_RECEIVED})
 BEFORE_THE_ORDER: Final = timedelta(days=30)
 AFTER_THE_END: Final = timedelta(days=60)
 _ENDED: Final = frozenset({Status.DELIVERED, Status.RETURNED, Status.CANCELLED})
-# A wall clock can be this far from UTC, and carriers send wall clocks as UTC.
+# A wall clock can be this far from UTC, and carriers send wall clocks as UTC. Where a carrier names another offset, it
+# is at most off by a forgotten summer time and a clock that runs ahead.
 _FARTHEST_ZONE: Final = timedelta(hours=14)
+_WRONG_OFFSET: Final = timedelta(hours=2)
 
 _MIDNIGHT: Final = time(0)
 _END_OF_DAY: Final = time(23, 59, 59)
@@ -164,6 +166,12 @@ def happened(scans: Iterable[Kept], since: datetime, zone: str, now: datetime) -
     return found
 
 
+def next_to_happen(scans: Iterable[Kept], now: datetime) -> datetime | None:
+    """When the first of those counts that `happened` leaves out because they lie ahead; None where none does."""
+    spans = (_between(kept.scan) for kept in scans if kept.carrier != BY_HAND)
+    return min((span[0] for span in spans if span and span[0] > now), default=None)
+
+
 def _between(scan: Scan) -> tuple[datetime, datetime] | None:
     """The earliest and the latest instant that the time of a scan can mean; None where it has none."""
     local = local_time(scan)
@@ -171,7 +179,9 @@ def _between(scan: Scan) -> tuple[datetime, datetime] | None:
     if told is None:
         return None
     about = min(max(told, _LONG_AGO), _FAR_AHEAD)
-    return about - _FARTHEST_ZONE, about + _FARTHEST_ZONE + timedelta(days=scan.date_only)
+    is_placed = scan.zone_from is ZoneFrom.CARRIER and scan.offset not in {None, "+00:00"}
+    off = _WRONG_OFFSET if is_placed else _FARTHEST_ZONE
+    return about - off, about + off + timedelta(days=scan.date_only)
 
 
 def in_order(scans: Iterable[Kept], zone: str) -> list[Kept]:

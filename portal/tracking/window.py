@@ -80,6 +80,18 @@ def estimate_as_json(estimate: Estimate, heard_at: datetime) -> dict[str, str]:
     }
 
 
+def later_told(told: dict[str, str], known: dict[str, str] | None, now: datetime) -> dict[str, str]:
+    """Of two such values the one heard later, whichever is read first; of two heard at once the one of later days.
+
+    What was heard ahead of now, before the clock was set back, counts no more.
+    """
+    if known is None or datetime.fromisoformat(known["heard_at"]) > now:
+        return told
+    return max(
+        told, known, key=lambda one: (datetime.fromisoformat(one["heard_at"]), one["to"], one["from"], one["source"])
+    )
+
+
 def heard_from_json(values: dict[str, Any] | None, zone: str) -> Heard | None:
     """The reverse, in dates of the destination. None for nothing, and for dates that no calendar of ours reaches."""
     if not values:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from carriers.contract import Place, Scan, ZoneFrom
 from carriers.status import RANK, SUB_STATUSES, Status
-from portal.tracking.timeline import BY_HAND, PHYSICAL, Fold, Kept, fold, happened, in_order
+from portal.tracking.timeline import BY_HAND, PHYSICAL, Fold, Kept, fold, happened, in_order, next_to_happen
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ZONE = "Europe/London"
@@ -248,6 +248,10 @@ def test_a_scan_counts_once_its_time_can_have_come() -> None:
     scans = [on(-1), planned, in_utc, mistyped]
     assert days(*happened(scans, ORDERED, ZONE, NOON)) == days(on(-1), in_utc)  # a wall clock of Samoa, sent as UTC
     assert days(*happened(scans, ORDERED, ZONE, NOON + timedelta(days=2))) == days(on(-1), in_utc, planned)
+    paris = [replace(kept, scan=replace(kept.scan, offset="+01:00")) for kept in (scan(None, 2), scan(None, 3))]
+    assert happened(paris, ORDERED, ZONE, NOON) == paris[:1]
+    assert next_to_happen(paris, NOON) == NOON + timedelta(hours=1)
+    assert next_to_happen(scans, NOON) == NOON + timedelta(hours=34)
     tomorrow = local_scan(Status.DELIVERED, "2026-11-22", date_only=True)
     assert happened([tomorrow], ORDERED, ZONE, NOON) == []
     assert happened([tomorrow], ORDERED, ZONE, NOON + timedelta(days=1)) == [tomorrow]
