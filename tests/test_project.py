@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -40,6 +42,7 @@ FLOORS = {
     "nh3": "0.3.8",
     "cryptography": "50.0.2",
     "tzdata": "2026.6",
+    "idna": "3.7",
 }
 
 
@@ -55,6 +58,30 @@ def test_the_declared_floor_and_what_is_installed_are_safe(name: str) -> None:
     assert found[0] is not None
     assert _parts(found[0].group(1)) >= _parts(FLOORS[name])
     assert _parts(version(name)) >= _parts(FLOORS[name])
+
+
+# Never imported by us: uvicorn and Starlette look for them by name, and the zones are read as files.
+FOUND_BY_NAME = {"uvloop", "httptools", "python-multipart", "tzdata"}
+
+
+def _imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+    return {name.partition(".")[0] for name in names}
+
+
+def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    ours = {"portal", "returns", "carriers"}
+    files = [path for package in ours for path in (ROOT / package).rglob("*.py")]
+    names = set().union(*map(_imported, files)) - ours - sys.stdlib_module_names
+    owners = packages_distributions()
+    imported = {owner.lower() for name in names for owner in owners[name]}
+    assert imported | FOUND_BY_NAME == {re.split(r"[\[><=;]", item)[0] for item in declared}
 
 
 def test_every_setting_is_documented() -> None:
