@@ -1,4 +1,4 @@
-"""Which adapter a shop means by the name it gives a carrier, and which connection follows the parcel."""
+"""Which adapter a shop means by the name it gives a carrier, and which connection follows or speaks for the parcel."""
 
 import re
 from collections.abc import Iterable
@@ -22,6 +22,8 @@ _SPELLINGS = {
 }
 # An account with one of these follows parcels of carriers that we have no account with: it tells whose a number is.
 _AGGREGATORS = ("easypost", "aftership", "seventeentrack", "trackingmore", "ship24")
+# What comes through one of these tells of parcels of other carriers, too.
+_BETWEEN = (*_AGGREGATORS, "shippo", "shipengine", "sendcloud", "edi214")
 
 
 def carrier_slug(name: str) -> str:
@@ -43,6 +45,17 @@ def connection_for(carrier: str, brand_id: int, connections: Iterable[Connection
         if found:
             return min(found, key=lambda c: (c.brand_id is None, c.id or 0))
     return None
+
+
+def may_speak_for(connection: Connection, carrier: str, followed_by: int | None) -> bool:
+    """Whether what an account says about such a parcel's number counts: it follows the parcel, or is its carrier's.
+
+    Of a parcel that no account follows, one that tells of many carriers is heard as well, and any where the carrier is
+    a name that we do not know: numbers alone do not tell carriers apart.
+    """
+    if connection.carrier == carrier or connection.id == followed_by:
+        return True
+    return followed_by is None and (connection.carrier in _BETWEEN or carrier not in all_carriers())
 
 
 def _tracks(slug: str) -> bool:

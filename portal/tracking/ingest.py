@@ -23,6 +23,7 @@ from portal.app import App
 from portal.claim import claim, failed
 from portal.crash import crashpoint
 from portal.db import insert_into, is_outage
+from portal.shops.carrier_names import may_speak_for
 from portal.tables import Connection, Inbox, Shipment, UnmappedCode
 from portal.tracking.locks import lock
 from portal.tracking.mapping import Meanings, meanings
@@ -198,8 +199,7 @@ class Taking:
                 shipment.error = f"{fault.code}: {fault.text}"[:200]
 
     def _shipments(self, number: str, row: Row[Any]) -> list[Shipment]:
-        """Parcels of that number which this connection may speak for: its own brand's, and its own carrier's, or those
-        that are followed through it (an aggregator), or by nobody."""
+        """Parcels of that number which this connection may speak for, of its own brand if it has one."""
         connection = self.connections[row.connection_id]
         if row.via == BY_AGENT:
             mine = (shipment for shipment in self.by_number.get(number, ()) if shipment.public_id in row.asked)
@@ -208,7 +208,7 @@ class Taking:
             shipment
             for shipment in self.by_number.get(number, ())
             if connection.brand_id in {None, shipment.brand_id}
-            and (shipment.carrier == connection.carrier or shipment.connection_id in {connection.id, None})
+            and may_speak_for(connection, shipment.carrier, shipment.connection_id)
         ]
 
     def _hint(self, shipments: Iterable[Shipment]) -> None:

@@ -18,6 +18,7 @@ from carriers.contract import Parcel
 from carriers.registry import all_carriers
 from portal.app import App, utc_now
 from portal.db import Database
+from portal.shops.carrier_names import may_speak_for
 from portal.tables import Brand, Connection, Inbox, Scan, Shipment
 from portal.tracking.ingest import BY_AGENT, read_row
 from portal.tracking.locks import lock
@@ -190,14 +191,15 @@ def _bodies(tx: Session) -> Iterator[Row[Any]]:
 def _owners(tx: Session, connection: Connection, row: Row[Any], numbers: list[str]) -> Sequence[Any]:
     """The shipments that this connection may speak for with this row, as in ingest."""
     columns = Shipment.__table__.c  # type: ignore[attr-defined]
-    query = select(columns.id, columns.number_key).where(columns.number_key.in_(numbers))
+    wanted = columns.id, columns.number_key, columns.carrier, columns.connection_id
+    query = select(*wanted).where(columns.number_key.in_(numbers))
     if row.via == BY_AGENT:
         query = query.where(columns.public_id.in_(row.asked), columns.brand_id == connection.brand_id)
         return tx.connection().execute(query).all()
     if connection.brand_id is not None:
         query = query.where(columns.brand_id == connection.brand_id)
-    through = columns.connection_id.is_(None) | (columns.connection_id == connection.id)
-    return tx.connection().execute(query.where((columns.carrier == connection.carrier) | through)).all()
+    found = tx.connection().execute(query).all()
+    return [row for row in found if may_speak_for(connection, row.carrier, row.connection_id)]
 
 
 def _rebuild(tx: Session, shipment: Shipment, reading: _Reading) -> _Rebuilt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from portal.shops.carrier_names import carrier_slug, connection_for
+from portal.shops.carrier_names import carrier_slug, connection_for, may_speak_for
 from portal.tables import Connection
 from tests.conftest import NOON
 
@@ -24,6 +24,28 @@ def test_an_account_for_many_carriers_follows_what_no_other_account_can(slug: st
     brands = connection(slug, 3, brand_id=7)
     assert connection_for("usps", 7, [many, brands]) == brands
     assert connection_for("usps", 8, [brands]) is None
+
+
+@pytest.mark.parametrize(
+    ("account", "carrier", "followed_by", "is_heard"),
+    [
+        ("ups", "ups", None, True),
+        ("ups", "ups", 2, True),
+        ("ups", "fedex", None, False),
+        ("ups", "fedex", 1, True),
+        ("ups", "a carrier without an adapter", None, True),
+        ("ups", "a carrier without an adapter", 2, False),
+        ("ups", "", None, True),
+        ("easypost", "fedex", None, True),
+        ("shippo", "fedex", None, True),
+        ("edi214", "fedex", None, True),
+        ("easypost", "fedex", 2, False),
+    ],
+)
+def test_a_carriers_account_speaks_for_no_parcel_of_another_carrier(
+    account: str, carrier: str, followed_by: int | None, is_heard: bool
+) -> None:
+    assert may_speak_for(connection(account, 1), carrier, followed_by) is is_heard
 
 
 def test_no_shop_means_an_aggregator_by_the_name_of_a_carrier() -> None:

@@ -23,6 +23,7 @@ from portal.jobs.delays import look_again
 from portal.tables import Connection, Inbox, Order, Outbox, ReturnCase, Scan, Shipment, UnmappedCode
 from portal.tracking.ingest import NOBODY, ingest
 from portal.tracking.refold import refold
+from portal.tracking.replay import plan
 from tests.carriers.fakes.dpd import answer as parcel_answer
 from tests.carriers.fakes.dpd import info
 from tests.conftest import Clock
@@ -237,6 +238,27 @@ def test_an_aggregator_speaks_for_the_parcels_that_are_followed_through_it(
     with app.db.transaction() as tx:
         tx.get_one(Shipment, world.shipments[0].id).carrier = "fedex"
     keep(app, world.connection, body([event("COL", clock.now)]))
+    drain(app)
+    assert shipment(app).status == "picked_up"
+
+
+def test_a_carriers_account_is_not_heard_about_a_parcel_of_another_carrier_that_nobody_follows(
+    app: App, world: World, clock: Clock
+) -> None:
+    def name(carrier: str) -> None:
+        with app.db.transaction() as tx:
+            tx.exec(update(Shipment).values(carrier=carrier, connection_id=None))
+
+    name("fedex")
+    keep(app, world.connection, body([event("COL", clock.now)]))
+    drain(app)
+    assert shipment(app).status == "pending"
+    with app.db.reading() as tx:
+        assert tx.exec(select(Inbox)).one().error == NOBODY
+    assert all(change.added == 0 for change in plan(app.db, now=clock.now))
+    name("Grandma's van")
+    assert {change.added for change in plan(app.db, now=clock.now) if change.number == NUMBER} == {1}
+    keep(app, world.connection, body([event("COL", clock.now)], service="again"))
     drain(app)
     assert shipment(app).status == "picked_up"
 
