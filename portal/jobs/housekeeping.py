@@ -1,4 +1,5 @@
-"""Removes what has had its time (sessions, links, counters, raw bodies, spent budgets); keeps the planner informed."""
+"""Removes what has had its time (sessions, links, counters, raw bodies, spent budgets), brings back what a wrong clock
+has put off, and keeps the planner informed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, select
 from sqlmodel import SQLModel, col
 
+from portal.ahead import bring_back
 from portal.app import App
 from portal.connections import forget_removed
 from portal.tables import (
@@ -31,12 +33,14 @@ _BATCH = 500
 
 
 def clean(app: App) -> int:
-    """One batch of each kind. Returns how many rows were removed."""
+    """One batch of each kind. Returns how many rows were removed or brought back."""
     now = app.now()
     with app.db.transaction() as tx:
         forgotten = forget_removed(tx, now)
+    with app.db.transaction() as tx:
+        back = bring_back(tx, now)
     removed = sum(_remove(app, table, condition) for table, condition in _expired(now))
-    count = forgotten + _forget_known_codes(app) + removed
+    count = forgotten + back + _forget_known_codes(app) + removed
     app.db.refresh_statistics()  # last: it may find the file locked, and the rest is done by then
     return count
 

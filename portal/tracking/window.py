@@ -55,7 +55,7 @@ def window_for(fold: Fold, promise: Promise, heard: Heard | None, zone: str, now
     if fold.is_final or fold.status.value == "returning":
         return Window()
     today = now.astimezone(zone_of(zone)).date()
-    if heard and now - heard.at < FRESH and heard.end >= today:
+    if heard and abs(now - heard.at) < FRESH and heard.end >= today:
         return Window(
             heard.start, heard.end, "carrier", heard.source, min(heard.at + FRESH, midnight_after(heard.end, zone))
         )

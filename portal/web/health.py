@@ -137,7 +137,7 @@ def report(tx: Session, now: datetime) -> dict[str, Any]:
         "unmapped_codes": tx.execute(select(func.count()).select_from(UnmappedCode).where(is_open())).scalar_one(),
         "connections": {state: count for state, count in connections},
         "mail": channel_trouble(tx) or "ok",
-        "worker": "ok" if any(now - at < SILENT_AFTER for _, at in beats) else "silent",
+        "worker": "ok" if any(abs(now - at) < SILENT_AFTER for _, at in beats) else "silent",
         "jobs": {job: {"seconds_ago": _age(at, now)} for job, at in beats},
     }
 

@@ -51,6 +51,11 @@ def test_the_carriers_word_counts_for_a_day_then_the_promise() -> None:
     assert (old.start, old.end, old.why) == (PROMISE.start, PROMISE.end, "promise")
 
 
+def test_what_a_clock_that_was_ahead_has_heard_is_not_fresh_until_then() -> None:
+    heard = Heard(date(2026, 11, 23), date(2026, 11, 23), "SDD", at(21) + timedelta(days=365))
+    assert window_for(moving(), PROMISE, heard, ZONE, at(21)).why == "promise"
+
+
 def test_a_window_in_the_past_is_no_expectation() -> None:
     heard = Heard(date(2026, 11, 20), date(2026, 11, 20), "SDD", at(21, 6))
     assert window_for(moving(), NO_PROMISE, heard, ZONE, at(21, 7)) == Window()
