@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import httpx
 import structlog
 from sqlalchemy import and_, true
-from sqlmodel import Session, col, delete, select, update
+from sqlmodel import Session, col, delete, func, select, update
 
 from carriers.auth import MemoryTokens
 from carriers.contract import Answer, Authorises, Carrier, Hooked, Labels, ReadsFiles, Subscribes, Tracks
@@ -23,7 +23,7 @@ from portal.claim import claim, done, failed
 from portal.connections import HOOK_SECRET, check_address, credentials, hook_addresses, missing_fields, secrets_of
 from portal.db import is_outage
 from portal.keys import CannotDecrypt
-from portal.tables import Connection, ConnectionTrial, Label, Shipment
+from portal.tables import Connection, ConnectionTrial, Label, Shipment, Subscription
 from portal.tracking.budget import OverBudget, Purpose, budgets_of, next_call_at, spend
 from portal.tracking.files import FIELD, FolderUnusable, waiting_files
 from portal.tracking.line import Meter, open_line
@@ -81,6 +81,7 @@ WORDS: Final[Mapping[str, str]] = {
     "hook_secret_to_come": "No secret yet. One is made here, and told to the carrier with every subscription.",
     "hook_not_https": "Carriers deliver to https addresses only, and this is none: %(address)s",
     "no_push_asked_for": "No delivery came yet. The carrier is asked for them parcel by parcel, or once for all.",
+    "no_push_though_promised": "No delivery came yet, though the carrier has promised them since %(on)s.",
     "no_push_yet": "No delivery came yet. The carrier has to be given the webhook address.",
 }
 
@@ -342,8 +343,17 @@ def _push(app: App, connection: Connection, carrier: Carrier) -> Finding:
     if not has_secret:
         return Finding("push", "open", "hook_secret_to_come")
     if isinstance(carrier, Subscribes):
-        return Finding("push", "open", "no_push_asked_for")
+        since = _subscribed_since(app, connection)
+        if since is None:
+            return Finding("push", "open", "no_push_asked_for")
+        return Finding("push", "open", "no_push_though_promised", {"on": since.date().isoformat()})
     return Finding("push", "open", "no_push_yet")
+
+
+def _subscribed_since(app: App, connection: Connection) -> datetime | None:
+    mine = Subscription.connection_id == connection.id, Subscription.state == "active"
+    with app.db.reading() as tx:
+        return tx.exec(select(func.min(Subscription.subscribed_at)).where(*mine)).one()
 
 
 def _has_hook_secret(app: App, connection: Connection) -> bool:

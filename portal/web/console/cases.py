@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 
 from portal.audit import SHOPPER
 from portal.returning.rows import items_of
-from portal.tables import Agent, Label, Order, Product, ReturnCase
+from portal.tables import Agent, Label, Order, PolicyVersion, Product, ReturnCase
 from portal.web.console.opinions import opinions_of, verdict_of
 from portal.web.console.show import Phrase, Show, phrase
 from portal.web.console.words import ACTORS, LEDGER, REASONS, RESOLUTIONS, RETURN_STATES
@@ -38,6 +38,7 @@ def case_view(ask: Ask, show: Show, order: Order, case: ReturnCase) -> dict[str,
         "resolution": phrase(RESOLUTIONS, case.resolution),
         "verdict": verdict_of(case.verdict),
         "opinions": opinions_of(show, case.opinions, case.currency),
+        "policy": _policy(ask, show, case),
         "goods": [_item(ask, case, item, line) for item, line in items],
         "ledger": ledger(show, case.plan.get("lines", []), case.currency),
         "total": show.money(case.refund_minor, case.currency),
@@ -86,6 +87,22 @@ def _asked_by(ask: Ask, case: ReturnCase) -> Phrase:
     kind, _, public_id = case.created_by.partition(":")
     name = ask.tx.exec(select(Agent.name).where(Agent.public_id == public_id)).first() if kind == "agent" else None
     return Phrase("%(name)s" if name else ACTORS.get(kind, "%(name)s"), {"name": name or case.created_by})
+
+
+def _policy(ask: Ask, show: Show, case: ReturnCase) -> Phrase:
+    """Under which version of the policy it was decided, and whether another one holds today."""
+    met = ask.tx.get(PolicyVersion, case.policy_version_id) if case.policy_version_id else None
+    if met is None:
+        return Phrase("There was no policy then, so a person decides.", {})
+    newest = select(func.max(PolicyVersion.version)).where(PolicyVersion.brand_id == case.brand_id)
+    facts = {
+        "version": met.version,
+        "day": show.day(met.created_at.astimezone(show.zone).date()),
+        "today": ask.tx.exec(newest).one(),
+    }
+    if facts["today"] == met.version:
+        return Phrase("By version %(version)s of the policy, which holds today.", facts)
+    return Phrase("By version %(version)s of the policy, of %(day)s. Today version %(today)s holds.", facts)
 
 
 def _label(ask: Ask, case: ReturnCase) -> dict[str, Any] | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
-from sqlmodel import select
+from sqlmodel import select, update
 
 from portal.app import App
 from portal.audit import SHOPPER, Actor
@@ -18,11 +19,13 @@ from portal.tables import (
     Order,
     OrderLine,
     Outbox,
+    PolicyVersion,
     Refund,
     ReturnCase,
     ReturnItem,
 )
 from tests.client import Client
+from tests.conftest import Clock
 from tests.portal.console.desk import Desk, form_of, sign_in
 from tests.world import World
 
@@ -254,3 +257,19 @@ def test_the_label_stays_for_the_agent_when_it_was_used(kim: Desk, app: App, ord
     pdf = kim.get(link[1])
     assert (pdf.status_code, pdf.content) == (200, b"%PDF-1.7 small")
     assert kim.get(link[1].replace(case.public_id, "x" * 22)).status_code == 404
+
+
+def test_a_return_says_under_which_version_of_the_policy_it_was_decided(
+    kim: Desk, app: App, order_path: str, world: World, clock: Clock
+) -> None:
+    make_case(app, world)
+    assert "By version 1 of the policy, which holds today." in kim.get(order_path).text
+    with app.db.transaction() as tx:
+        first = tx.exec(select(PolicyVersion).where(PolicyVersion.brand_id == world.juniper.id)).one()
+        first.created_at = clock.now - timedelta(days=20)
+        tx.add(PolicyVersion(brand_id=first.brand_id, version=2, body=first.body, created_at=clock.now))
+    shown = kim.get(order_path).text
+    assert "By version 1 of the policy, of Wed 4 Nov. Today version 2 holds." in shown
+    with app.db.transaction() as tx:
+        tx.exec(update(ReturnCase).values(policy_version_id=None))
+    assert "There was no policy then, so a person decides." in kim.get(order_path).text

@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlmodel import select, update
+from sqlmodel import func, select, update
 
 from portal.app import App
 from portal.connections import create_connection
 from portal.keys import Keys
-from portal.tables import Connection, ConnectionTrial, ConnectionUse, Label, Shipment
+from portal.tables import Brand, Connection, ConnectionTrial, ConnectionUse, Label, Shipment, Subscription
 from portal.tracking import trial
 from portal.tracking.trial import PARTS, WORDS, Finding, ask_for, examine, try_due
 from tests.carriers.fakes.easypost import API_KEY, FakeEasyPost
@@ -199,6 +199,22 @@ def test_webhooks_are_judged_by_what_came(app: App, world: World, northpost: Fak
     assert push(rejected_hooks=3).startswith("bad: None of 3 deliveries could be verified.")
     assert push(last_push_at=clock.now) == (
         "ok: The last delivery that the secret verified came on 2026-11-24. Refused so far: 3."
+    )
+
+
+def test_silence_is_told_apart_from_never_having_asked(app: App, world: World, ups: FakeUps, clock: Clock) -> None:
+    row = make(app, "ups", ups.url, **CREDENTIALS, webhook_secret="w")
+    with app.db.transaction() as tx:
+        tx.exec(update(Brand).values(origin=func.replace(Brand.origin, "http://", "https://")))
+    app.brands.forget()
+    assert told(examine(app, row))["push"].startswith("open: No delivery came yet. The carrier is asked for them")
+    with app.db.transaction() as tx:
+        for number, days in (("1Z1", 3), ("1Z2", 1)):
+            since = clock.now - timedelta(days=days)
+            times = {"created_at": since, "subscribed_at": since}
+            tx.add(Subscription(connection_id=row.id or 0, number=number, state="active", **times))
+    assert told(examine(app, row))["push"] == (
+        "open: No delivery came yet, though the carrier has promised them since 2026-11-21."
     )
 
 
