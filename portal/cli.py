@@ -195,7 +195,10 @@ def carriers_map(
     carrier: Annotated[str, typer.Argument(help="see carriers list", metavar="CARRIER")],
     code: Annotated[str, typer.Argument(help="as the carrier writes it", metavar="CODE")],
     status: Annotated[
-        str, typer.Argument(help="a status or sub-status, such as delivered.neighbour; none takes it back")
+        str,
+        typer.Argument(
+            help="a status or sub-status, such as delivered.neighbour; none takes it back", metavar="STATUS"
+        ),
     ],
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:

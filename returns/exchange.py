@@ -54,7 +54,6 @@ class Exchange:
     `worth` is what was paid for the units that come back. At most one of `shopper_pays` and `shopper_gets` is not zero.
     """
 
-    given_sku: str
     wanted: Variant
     quantity: int
     worth: Money
@@ -109,7 +108,7 @@ def swap(
     nothing = zero(worth.currency)
     difference = nothing if even else wanted.price.times(quantity) - before
     gets = min(max(-difference, nothing), max(worth, nothing))
-    return Exchange(given.sku, wanted, quantity, worth, max(difference, nothing), gets)
+    return Exchange(wanted, quantity, worth, max(difference, nothing), gets)
 
 
 def credit(refund: Money, bonus_percent: int = 0) -> Credit:

@@ -44,17 +44,6 @@ class Resolution(StrEnum):
     NONE = "none"
 
 
-class Disposition(StrEnum):
-    """What becomes of goods that came back."""
-
-    RESTOCK = "restock"
-    REFURBISH = "refurbish"
-    SCRAP = "scrap"
-    DONATE = "donate"
-    SUPPLIER = "supplier"
-    RETURN_TO_CUSTOMER = "return_to_customer"
-
-
 class State(StrEnum):
     """Where a return case stands. The items carry the truth; this is its headline."""
 

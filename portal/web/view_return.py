@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from gettext import NullTranslations
 from typing import Any
@@ -22,8 +22,6 @@ from portal.web.view_order import NOT_UNDER_WAY, carrier_name, carrier_of, zone_
 from returns.reasons import REASONS, is_faulty
 
 STEPS = 3
-# Codes of a refusal that goods which arrived broken, incomplete or wrong may get past.
-_OTHER_DOOR = frozenset({"final_sale", "window_closed"})
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _REASON_GROUPS = (
     ("Not right for me", ("too_small", "too_large", "wrong_colour_style", "no_longer_wanted", "ordered_by_mistake")),
@@ -100,10 +98,6 @@ class Draft:
         wrong = {f"reason-{k}": "missing" for k, a in self.answers.items() if a.reason not in REASONS}
         return wrong | {f"quantity-{k}": "wrong" for k, a in self.answers.items() if not 1 <= a.quantity <= left[k]}
 
-    def with_resolution(self, resolution: str) -> Draft:
-        """The same answers, and this instead of that."""
-        return replace(self, resolution=resolution)
-
 
 def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name, "")
@@ -168,7 +162,11 @@ def is_too_early(offer: Offer) -> bool:
 
 
 def items_step(told: Telling, order: Order, offer: Offer, draft: Draft, faults: Mapping[str, str]) -> dict[str, Any]:
-    """`lines, reasons, faults, hidden, total_currency`: step 1."""
+    """`step, of, lines, any_left, faults, until, longer, first, hidden, currency`: step 1.
+
+    `until` is the first day on which something closes, `longer` says that the rest closes later, `first` is the first
+    line that can be chosen.
+    """
     lines = [_offered(told, order, line, draft, faults) for line in offer.lines]
     return {
         "step": 1,
@@ -277,8 +275,10 @@ def _can_swap(line: OrderLine, product: Product, quantity: int) -> bool:
 
 
 def resolution_step(told: Telling, order: Order, offer: Offer, draft: Draft, quote: Quote) -> dict[str, Any]:
-    """`swaps, no_swap, aim, money_back, ledger, hidden, chosen`: step 2. `quote` is for a refund; `aim` is where the
-    next answer is missing."""
+    """`step, of, items, swaps, aim, no_swap, money_back, paid_with, ledger, resolution, hidden`: step 2.
+
+    `quote` is for a refund; `aim` is where the next answer is missing.
+    """
     chosen = [line for line in offer.lines if line.line.public_id in draft.answers]
     can_swap, alone = possible_swaps(offer, draft), _without_swap(offer, draft)
     swaps = [_swap_choice(told, order, line, draft) for line in chosen] if can_swap else []
@@ -345,7 +345,10 @@ def _swap_note(told: Telling, order: Order, line: OrderLine, product: Product, q
 
 
 def review_step(told: Telling, order: Order, offer: Offer, draft: Draft, quote: Quote) -> dict[str, Any]:
-    """`items, instead, ledger, by, asks_person, hidden`: step 3, with every amount."""
+    """`step, of, items, resolution, instead, ledger, sum, pays, gets, by, asks_person, doubts, paid_with, hidden`.
+
+    Step 3, with every amount; `doubts` are the sentences for which a person looks.
+    """
     chosen = [line for line in offer.lines if line.line.public_id in draft.answers]
     names = {p.sku: p.variant or p.title for line in chosen for p in line.swaps}
     asks = quote.verdict == "review"

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from portal.assets import assets
+from portal.settings import root
+from portal.speech import words
 from tests.client import Client
 from tests.world import World
 
@@ -46,21 +48,23 @@ def test_nothing_outside_the_folder_is_served(client: Client, world: World, path
 
 
 def test_every_icon_and_drawing_that_templates_and_words_name_exists() -> None:
-    from pathlib import Path
-
-    from portal.settings import root
-    from portal.speech import words
-
     icons = set(re.findall(r'id="([\w-]+)"', assets().text("icons.svg")))
     tables = (words.STATUS, words.STAGE, words.RETURN_STATUS)
     named = {shown.icon for table in tables for shown in table.values()}
     folders = [root() / "templates" / part for part in ("pages", "parts")]
-    files = [path for folder in folders for path in Path(folder).rglob("*.html")]
+    files = [path for folder in folders for path in folder.rglob("*.html")]
     for path in files:
         text = path.read_text()
         named |= set(re.findall(r'icon\(icons, "([\w-]+)"', text)) | set(re.findall(r"icons \}\}#([\w-]+)\"", text))
     assert named
     assert named <= icons
+
+
+def test_every_icon_is_drawn_somewhere() -> None:
+    sources = [*(root() / "templates").rglob("*.html"), *(root() / "portal").rglob("*.py")]
+    told = "".join(path.read_text(encoding="utf-8") for path in sources)
+    named = set(re.findall(r"""["'#]([a-z][a-z-]*)["']""", told))
+    assert set(re.findall(r'id="([\w-]+)"', assets().text("icons.svg"))) <= named
 
 
 def test_what_compresses_well_is_packed_once() -> None:
