@@ -211,8 +211,9 @@ def test_silence_is_told_apart_from_never_having_asked(app: App, world: World, u
     with app.db.transaction() as tx:
         for number, days in (("1Z1", 3), ("1Z2", 1)):
             since = clock.now - timedelta(days=days)
-            times = {"created_at": since, "subscribed_at": since}
-            tx.add(Subscription(connection_id=row.id or 0, number=number, state="active", **times))
+            wish = Subscription(connection_id=row.id or 0, number=number, state="active", created_at=since)
+            wish.subscribed_at = since
+            tx.add(wish)
     assert told(examine(app, row))["push"] == (
         "open: No delivery came yet, though the carrier has promised them since 2026-11-21."
     )
