@@ -43,5 +43,21 @@
     if (e.checkVisibility() && !excepted && box.width > 1 && Math.min(box.width, box.height) < 23.5)
       wrong.push(`small target ${Math.round(box.width)}x${Math.round(box.height)}: ${told(e)}`);
   }
+  const marks = all('nav, aside, [role=search]').map(e => `${e.role || e.localName} ${e.getAttribute('aria-label') || ''}`);
+  for (const mark of marks.filter((mark, at) => marks.indexOf(mark) !== at)) wrong.push(`landmark twice: ${mark}`);
+
+  // WCAG 2.2, 2.4.7 and 2.4.11: what is in focus shows it, and nothing that sticks to the window's edge lies over it.
+  for (const e of all('a[href], button, summary, input:not([type=hidden]), select, textarea')) {
+    if (e.closest('.vh') || !e.checkVisibility()) continue;
+    e.focus();
+    if (document.activeElement !== e) continue;
+    const box = e.getBoundingClientRect();
+    const over = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+    if (over && !over.contains(e) && !e.contains(over)) wrong.push(`covered when in focus: ${told(e)} by ${told(over)}`);
+    const seen = [e, e.parentElement].some(part => getComputedStyle(part).outlineStyle !== 'none');
+    if (e.matches(':focus-visible') && !seen) wrong.push(`focus not seen: ${told(e)}`);
+  }
+  document.activeElement.blur();
+  scrollTo(0, 0);
   return wrong;
 }

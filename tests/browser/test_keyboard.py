@@ -1,0 +1,120 @@
+"""The console by keyboard alone: from the sign-in to an exchange, and without its single-letter keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from tests.browser.stage import Demo, look_up, sign_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+Visit = Callable[..., BrowserContext]
+FAULTS = Path(__file__).with_name("faults.js").read_text()
+
+
+@pytest.fixture
+def page(visit: Visit) -> Page:
+    """An agent's screen."""
+    return visit(viewport={"width": 1280, "height": 900}, reduced_motion="reduce").new_page()
+
+
+def press(page: Page, key: str) -> None:
+    """A key that leads to another page."""
+    with page.expect_navigation():
+        page.keyboard.press(key)
+
+
+def tab_to(page: Page, aim: Locator, most: int) -> None:
+    """Presses Tab until the thing is in focus, `most` times at the most."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if aim.evaluate("aim => aim === document.activeElement"):
+            return
+    in_focus = page.evaluate("document.activeElement.outerHTML")
+    raise AssertionError(f"not reached by {most} tabs, which ended at {in_focus[:200]}")
+
+
+def test_an_exchange_is_made_without_a_mouse(page: Page, demo: Demo) -> None:
+    order = demo.arrived()
+    page.goto(demo.where["console"])
+    page.keyboard.type(demo.where["agent"]["email"])
+    page.keyboard.press("Tab")
+    page.keyboard.type(demo.where["agent"]["password"])
+    press(page, "Enter")
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
+
+    page.keyboard.press("/")
+    page.keyboard.type(order.number)
+    press(page, "Enter")
+    expect(page.locator("h1")).to_contain_text(order.number)
+    press(page, "x")
+    panel = page.locator("#panel")
+    tab_to(page, panel.get_by_label("Reason").first, most=2)
+    page.keyboard.press("ArrowDown")
+    tab_to(page, panel.get_by_role("button", name="Size S, Spruce"), most=1)
+    press(page, "Enter")
+
+    expect(page.get_by_role("status")).to_contain_text("is made")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.case') !== null"), "the next stop is in the new return"
+
+
+def test_the_first_stop_leads_past_the_navigation(page: Page, demo: Demo) -> None:
+    sign_in(page, demo)
+    expect(page.get_by_role("heading", name="Needs attention")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_the_single_letter_keys_can_be_turned_off_and_stay_so(page: Page, demo: Demo) -> None:
+    sign_in(page, demo)
+    page.goto(f"{demo.where['console']}/search?q=TW-1005")
+    order = page.url
+    expect(page.get_by_text("Exchange: No other variants")).to_be_visible()
+    told = page.locator(".keys kbd")
+    assert told.all_inner_texts() == ["T", "R", "N", "/"], "only keys that do something here"
+
+    page.get_by_role("button", name="Turn the keys off").click()
+    page.reload()
+    expect(told.first).to_be_hidden()
+    page.keyboard.press("t")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement === document.body")
+    assert page.url == order
+
+    page.get_by_role("button", name="Turn the keys on").click()
+    expect(told.first).to_be_visible()
+    press(page, "t")
+    expect(page).to_have_url(re.compile(r"do=return"))
+
+
+def test_what_was_done_is_in_focus_where_the_page_has_no_place_for_it(page: Page, demo: Demo) -> None:
+    look_up(page, demo.sample(0), demo.sample(0).postcode)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Email me that link").click()
+    expect(page.get_by_role("status")).to_be_focused()
+    expect(page.get_by_role("status")).to_contain_text("Check your email")
+
+
+def test_what_a_keyboard_cannot_see_is_found(browser: Browser) -> None:
+    """The checks themselves: a page with one of each."""
+    page = browser.new_page(viewport={"width": 390, "height": 400})
+    page.set_content(
+        "<style>a, button {display: block; block-size: 60px} .bare:focus {outline: 0}"
+        "footer {position: fixed; inset: 0 0 auto; block-size: 90px; background: #fff}</style>"
+        "<nav></nav><nav></nav><a href='#'>under</a><p style='block-size: 200px'></p><button class='bare'>x</button>"
+        "<footer></footer>"
+    )
+    told = "\n".join(page.evaluate(FAULTS))
+    page.close()
+    assert 'covered when in focus: <a href="#">under' in told
+    assert 'focus not seen: <button class="bare">' in told
+    assert "landmark twice: nav" in told
