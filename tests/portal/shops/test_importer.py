@@ -182,8 +182,17 @@ def test_what_an_exchange_added_stays_though_the_shop_does_not_know_of_it(app: A
     take(app, world, ORDER)
     with app.db.transaction() as tx:
         order = tx.exec(select(Order).where(Order.source_id == "9001")).one()
-        added = {"sku": "MUG-500", "title": "Mug", "quantity": 1, "unit_price_minor": 1750}
-        tx.add(OrderLine(order_id=order.id or 0, source_id="exchange:abc:a", position=1000, **added))
+        tx.add(
+            OrderLine(
+                order_id=order.id or 0,
+                source_id="exchange:abc:a",
+                position=1000,
+                sku="MUG-500",
+                title="Mug",
+                quantity=1,
+                unit_price_minor=1750,
+            )
+        )
     assert take(app, world, {**ORDER, "shipping": "5.90"}).updated == 1
     assert [line.quantity for line in stored(app)[1] if line.sku == "MUG-500"] == [1]
 
