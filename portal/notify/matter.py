@@ -116,13 +116,14 @@ def _parcels(tx: Session, order: Order, lines: Sequence[OrderLine]) -> tuple[Par
         select(ShipmentItem).where(col(ShipmentItem.shipment_id).in_([shipment.id for shipment in shipments]))
     ).all()
     by_id = {line.id: line for line in lines}
+    place_of = {line.id: place for place, line in enumerate(lines)}
     return tuple(
         Parcel(
             shipment,
             place,
             tuple(
                 Item(by_id[held.order_line_id].title, by_id[held.order_line_id].variant, held.quantity)
-                for held in inside
+                for held in sorted(inside, key=lambda held: place_of.get(held.order_line_id, 0))
                 if held.shipment_id == shipment.id and held.order_line_id in by_id
             ),
         )

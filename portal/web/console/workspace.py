@@ -168,6 +168,7 @@ def _parcels(ask: Ask, show: Show, order: Order) -> list[dict[str, Any]]:
         select(ShipmentItem.shipment_id, OrderLine.title, ShipmentItem.quantity)
         .join(OrderLine, col(OrderLine.id) == col(ShipmentItem.order_line_id))
         .where(OrderLine.order_id == order.id)
+        .order_by(col(OrderLine.position), col(OrderLine.id))
     )
     items: dict[int | None, list[dict[str, Any]]] = {}
     for shipment_id, title, quantity in ask.tx.exec(inside).all():

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlmodel import update
+from sqlmodel import delete, update
 
 from portal.app import App
 from portal.connections import create_connection
 from portal.jobs.delays import look_again
-from portal.tables import Connection, Shipment
+from portal.tables import Connection, Shipment, ShipmentItem
 from tests.carriers.test_edi214 import interchange
 from tests.client import Client
 from tests.conftest import Clock
@@ -146,6 +146,22 @@ def test_of_two_missed_dates_one_after_the_other_the_last_is_mailed(app: App, wo
     told = messages(app)
     assert told["shipment.delayed:2026-11-22"] == "overtaken"
     assert told["shipment.delayed:2026-11-23"] == ""
+
+
+def test_a_mail_names_what_is_in_a_parcel_in_the_order_of_the_lines(app: App, world: World, clock: Clock) -> None:
+    first = world.shipments[0].id or 0
+    tent, mugs = (line.id or 0 for line in world.lines)
+    with app.db.transaction() as tx:
+        tx.exec(delete(ShipmentItem))
+        for line in (mugs, tent):
+            tx.add(ShipmentItem(shipment_id=first, order_line_id=line, quantity=1))
+            tx.flush()
+    keep(app, world.connection, body([event("COL", clock.now)]))
+    drain(app)
+    letters = Recorder()
+    run(app, letters)
+    (letter,) = letters.messages
+    assert letter.text.index("Cairn 2 tent") < letter.text.index("Fell enamel mug")
 
 
 _days = st.sampled_from([None, "2026-11-22", "2026-11-23", "2026-11-24", "2026-11-26", "2026-11-28"])
