@@ -300,13 +300,16 @@ def resolution_step(told: Telling, order: Order, offer: Offer, draft: Draft, quo
 
 def _chosen(told: Telling, line: OrderLine, draft: Draft) -> dict[str, Any]:
     answer = draft.answers[line.public_id]
+    return _item(told, line, answer.quantity, answer.reason) | {"comment": answer.comment}
+
+
+def _item(told: Telling, line: OrderLine, quantity: int, reason: str) -> dict[str, Any]:
     drawing, address = picture(line.picture)
     return {
         "title": line.title,
         "variant": line.variant,
-        "quantity": answer.quantity,
-        "reason": told.say(words.REASON.get(answer.reason, "")),
-        "comment": answer.comment,
+        "quantity": quantity,
+        "reason": told.say(words.REASON.get(reason, "")),
         "drawing": drawing,
         "address": address,
     }
@@ -523,16 +526,7 @@ def _heading(told: Telling, case: ReturnCase, given_minor: int) -> str:
 
 
 def _case_item(told: Telling, case: ReturnCase, item: ReturnItem, line: OrderLine) -> dict[str, Any]:
-    drawing, address = picture(line.picture)
-    return {
-        "title": line.title,
-        "variant": line.variant,
-        "quantity": item.quantity,
-        "reason": told.say(words.REASON.get(item.reason, "")),
-        "swap": swap_name(case, item, line),
-        "drawing": drawing,
-        "address": address,
-    }
+    return _item(told, line, item.quantity, item.reason) | {"swap": swap_name(case, item, line)}
 
 
 def label_gone(case: ReturnCase) -> str:
