@@ -7,6 +7,7 @@ anything from other hosts.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import html
 import re
 import signal
@@ -22,11 +23,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 import orjson
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 
 LOOPBACK = "127.0.0.1"
+READY_SECONDS = 30.0
 _ID = r"[0-9]{14}-[0-9]{4}"
 _FILE = re.compile(rf"{_ID}\.eml")
 _LARGEST_MAIL = 10 * 1024 * 1024
@@ -252,7 +256,7 @@ class MailCatcher:
         self.caught = Caught(folder)
         self._web = _Web(port, self.caught)
         self._thread = threading.Thread(target=self._web.serve_forever, name="mailcatcher", daemon=True)
-        self._smtp = _SmtpServer(
+        self._smtp = SmtpServer(
             Postman(self.caught),
             hostname=LOOPBACK,
             port=smtp_port,
@@ -283,13 +287,45 @@ class MailCatcher:
         self._thread.join(5)
 
 
-class _SmtpServer(Controller):
-    """aiosmtpd's controller, with the port that was really bound."""
+class SmtpServer(Controller):
+    """aiosmtpd's controller, with the port that was really bound, which ends its connections before its loop."""
+
+    def __init__(self, handler: object, **options: Any) -> None:
+        # Five seconds to get going, as aiosmtpd has it, are few on a busy machine.
+        super().__init__(handler, ready_timeout=READY_SECONDS, **options)
+        self._connections: WeakSet[SMTP] = WeakSet()
 
     @property
     def bound_port(self) -> int:
+        """Where mails are taken."""
         server: Any = self.server
         return int(server.sockets[0].getsockname()[1])
+
+    def factory(self) -> SMTP:
+        """One for each connection."""
+        made = self.smtp()
+        self._connections.add(made)
+        return made
+
+    def smtp(self) -> SMTP:
+        """What speaks SMTP in one connection."""
+        return super().factory()  # type: ignore[no-any-return, no-untyped-call]
+
+    def stop(self, no_assert: bool = False) -> None:
+        """Ends everything. A connection whose end aiosmtpd had not seen yet would keep its socket open for ever."""
+        if self._thread is not None:
+            asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(READY_SECONDS)
+        super().stop(no_assert)
+
+    async def _hang_up(self) -> None:
+        server: Any = self.server
+        server.close()
+        while going := [smtp for smtp in self._connections if smtp.transport is not None]:
+            for smtp in going:
+                transport: Any = smtp.transport
+                transport.abort()
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # below STARTTLS lies a second transport, whose end comes one round later
 
     def _trigger_server(self) -> None:
         """aiosmtpd knocks at the port it was given, which may be 0; knock at the real one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -89,6 +90,15 @@ def test_a_malformed_mail_does_not_hide_the_others(catcher: MailCatcher, tmp_pat
     page, _ = get(catcher.port, "/")
     assert "Caught mails (2)" in page
     get(catcher.port, "/mails/20260101000000-0000")
+
+
+def test_stopping_ends_the_connections_that_clients_hold(tmp_path: Path) -> None:
+    running = MailCatcher(tmp_path)
+    running.start()
+    with socket.create_connection(("127.0.0.1", running.smtp_port), timeout=30) as held:
+        assert held.recv(1024).startswith(b"220")
+        running.stop()
+        assert held.recv(1024) == b""
 
 
 def test_the_command_prints_its_ports_and_ends_on_sigterm(tmp_path: Path) -> None:

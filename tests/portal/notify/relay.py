@@ -11,8 +11,9 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
+
+from portal.mailcatcher import SmtpServer
 
 
 @dataclass
@@ -84,18 +85,13 @@ class _Server(SMTP):
         await super().smtp_DATA(arg)
 
 
-class _Controller(Controller):
+class _Controller(SmtpServer):
     relay: Relay
 
-    def factory(self) -> SMTP:
+    def smtp(self) -> SMTP:
         server = _Server(self.handler, **self.SMTP_kwargs)
         server.relay = self.relay
         return server
-
-    def _trigger_server(self) -> None:
-        assert isinstance(self.server, asyncio.Server)
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 @contextmanager
