@@ -5,7 +5,7 @@ A capability *is* the methods: there is no flag to drift from the code, and no m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -218,6 +218,7 @@ class Field:
     required: bool = True
     default: str = ""
     choices: Mapping[str, str] = field(default_factory=dict)  # value -> its words, where no other value will do
+    fault: Callable[[str], str] | None = None  # what is wrong with a value, in words; empty text for one that will do
 
 
 ENVIRONMENT: Final = Field(

@@ -105,6 +105,8 @@ def _fault(app: App, field: Field, value: str, is_kept: bool) -> str:
         return "wrong"
     if field.choices and value not in field.choices:
         return f"must be one of {', '.join(field.choices)}"
+    if field.fault and (words := field.fault(value)):
+        return words
     if field.name in _FIGURES and not _FIGURE.fullmatch(value):
         return "wrong"
     if field.name == "folder":

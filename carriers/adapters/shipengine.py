@@ -185,6 +185,14 @@ _SIGNED_BY: Final = "x-shipengine-rsa-sha256-key-id"
 _SIGNATURE: Final = "x-shipengine-rsa-sha256-signature"
 _STAMP: Final = "x-shipengine-timestamp"
 
+
+def _fault_of_keys(pasted: str) -> str:
+    try:
+        return "" if _keys(pasted.strip()) else f"no RSA key is in it; paste what {JWKS_URL} shows"
+    except BadSignature as error:
+        return str(error)
+
+
 ABOUT = About(
     slug="shipengine",
     name="ShipEngine",
@@ -211,6 +219,7 @@ ABOUT = About(
             "pasted anew. One public key as PEM is taken as well.",
             secret=True,
             required=False,
+            fault=_fault_of_keys,
         ),
         Field(
             "carrier_code",
