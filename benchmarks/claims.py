@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+from sqlmodel import SQLModel
 
 from benchmarks import databases
 from portal.claim import BATCH, claim
@@ -77,7 +78,8 @@ def _seed(url: str, now: datetime, rows: int = ROWS) -> None:
             )
         )
     db.close()
-    alike = ", ".join(column.name for column in Inbox.__table__.c if column.name not in {"id", "hook_key"})  # type: ignore[attr-defined]
+    columns = SQLModel.metadata.tables["inbox"].columns
+    alike = ", ".join(column.name for column in columns if column.name not in {"id", "hook_key"})
     with psycopg.connect(url, autocommit=True) as raw:
         raw.execute(
             f"INSERT INTO inbox (hook_key, {alike}) SELECT n::text, {alike} FROM inbox, generate_series(1, %s) n",

@@ -26,6 +26,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, func, insert, select, update
+from sqlmodel import SQLModel
 
 from benchmarks import databases
 from carriers.contract import Scan, ZoneFrom
@@ -452,15 +453,15 @@ class Simulation:
             allowed = next_call_at(tx, self.connection, now)
             if not is_idle:
                 return allowed
-            due = tx.execute(select(func.min(Shipment.__table__.c.next_at))).scalar_one()  # type: ignore[attr-defined]
+            due = tx.execute(select(func.min(_TABLE.c.next_at))).scalar_one()
         coming = [moment for moment in (due, self.born[0].born if self.born else None) if moment]
         return max(allowed, min(coming, default=END))
 
 
-_columns = Shipment.__table__.c  # type: ignore[attr-defined]
+_TABLE = SQLModel.metadata.tables["shipment"]
 _WRITE = (
-    update(Shipment.__table__)  # type: ignore[attr-defined]
-    .where(_columns.id == bindparam("b_id"))
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("b_id"))
     .values({name: bindparam(name) for name in ("status", "heard_at", "near_from", "next_at")} | {"tries": 0})
 )
 
