@@ -162,17 +162,16 @@ def is_too_early(offer: Offer) -> bool:
 
 
 def items_step(told: Telling, order: Order, offer: Offer, draft: Draft, faults: Mapping[str, str]) -> dict[str, Any]:
-    """`step, of, lines, any_left, faults, until, longer, first, hidden, currency`: step 1.
+    """`step, of, lines, faults, until, longer, first, hidden, currency`: step 1.
 
     `until` is the first day on which something closes, `longer` says that the rest closes later, `first` is the first
-    line that can be chosen.
+    line that can be chosen; empty when none can.
     """
     lines = [_offered(told, order, line, draft, faults) for line in offer.lines]
     return {
         "step": 1,
         "of": STEPS,
         "lines": lines,
-        "any_left": offer.anything_left,
         "faults": faults,
         "until": _until(told, offer),
         "longer": len(_last_days(offer)) > 1,

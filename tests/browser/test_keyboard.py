@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browser.stage import Demo, look_up, sign_in
+from tests.browser.stage import Demo, Sample, look_up, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
@@ -102,6 +102,19 @@ def test_what_was_done_is_in_focus_where_the_page_has_no_place_for_it(page: Page
         page.get_by_role("button", name="Email me that link").click()
     expect(page.get_by_role("status")).to_be_focused()
     expect(page.get_by_role("status")).to_contain_text("Check your email")
+
+
+def test_after_a_pause_the_button_is_pressed_again(page: Page, demo: Demo) -> None:
+    page.clock.install()
+    nobody = Sample(demo.where["web"], "TW-0", "nobody@example.com", "")
+    while not page.get_by_role("alert").get_by_text("pause for a moment").count():
+        look_up(page, nobody)
+    expect(page.get_by_role("alert")).to_be_focused()
+    button = page.get_by_role("button", name="Find my order")
+    expect(button).to_be_disabled()
+    page.clock.run_for(3_600_000)
+    expect(button).to_be_enabled()
+    expect(page.get_by_role("status")).to_have_text("You can try again now")
 
 
 def test_what_a_keyboard_cannot_see_is_found(browser: Browser) -> None:

@@ -284,6 +284,22 @@ def test_what_is_in_a_return_already_cannot_be_chosen(client: Client, app: App, 
     assert world.lines[1].public_id not in re.findall(r'name="item" value="([^"]+)"', page.text)
 
 
+def test_where_nothing_is_left_to_send_back_the_page_says_so_and_asks_nothing(
+    client: Client, app: App, world: World, path: str
+) -> None:
+    def take(tx: Session) -> None:
+        for known in world.lines:
+            line = tx.get_one(OrderLine, known.id)
+            line.returned_quantity = line.quantity
+
+    change(app, take)
+    page = client.get(f"{path}/returns/new")
+    assert "Nothing left to send back" in page.text
+    for question in ("Step 1 of", "Continue", "The reason helps us", "You can return until"):
+        assert question not in page.text
+    assert f'href="{path}#help"' in page.text
+
+
 def test_when_somebody_was_faster_nothing_is_kept(client: Client, app: App, world: World, path: str) -> None:
     review = to_review(client, path, world)
 
