@@ -22,6 +22,7 @@ from portal.folders import check_folder
 from portal.keys import Keys
 from portal.refusal import Refusal
 from portal.tables import Brand, Connection, ConnectionTrial, Label, Shipment, Subscription
+from portal.tracking.locks import lock_parcels
 
 HOOK_SECRET = "webhook_secret"  # noqa: S105  (the name of a field)
 MAX_NAME: Final = 80
@@ -215,19 +216,24 @@ def remove_connection(tx: Session, row: Connection, now: datetime) -> Leaving:
     """Takes it out of use. The row stays for the raw data and labels that refer to it.
 
     Its secrets are forgotten at once, or by `forget_removed` when the carrier has been told to end what it pushes.
-    Raises Refusal labels_in_work while labels are being bought or given back through it.
+    Raises Refusal labels_in_work while labels are being bought or given back through it, not_found where somebody else
+    has just removed it. Call it with the connection not locked yet.
     """
     in_work = Label.connection_id == row.id, col(Label.next_at).is_not(None)
     if tx.exec(select(Label.id).where(*in_work)).first() is not None:
         raise Refusal("labels_in_work", 409)
     told = leaving(tx, row)
+    tx.exec(update(Brand).where(col(Brand.label_connection_id) == row.id).values(label_connection_id=None))
+    lock_parcels(tx, _is_unfinished(row))
+    tx.refresh(row, with_for_update={"key_share": True})
+    if row.removed_at:
+        raise Refusal("not_found", 404)
     for brand_id in _unfinished(tx, row):
         heir = _heir(tx, row, brand_id)
         mine = _is_unfinished(row), col(Shipment.brand_id) == brand_id
         # Without an heir nobody asks any more; the clock's own look then writes what can still be said.
         values = {"connection_id": heir, "next_at": now} if heir else _LEFT_ALONE | {"delay_at": now}
         tx.exec(update(Shipment).where(*mine).values(**values))
-    tx.exec(update(Brand).where(col(Brand.label_connection_id) == row.id).values(label_connection_id=None))
     for trial in tx.exec(select(ConnectionTrial).where(ConnectionTrial.connection_id == row.id)):
         tx.delete(trial)
     subscribed = col(Subscription.connection_id) == row.id
@@ -247,7 +253,8 @@ def forget_removed(tx: Session, now: datetime) -> int:
     """
     gone = col(Connection.removed_at).is_not(None), col(Connection.secrets) != b""
     forgotten = 0
-    for row in tx.exec(select(Connection).where(*gone).with_for_update(key_share=True)).all():
+    removed = select(Connection).where(*gone).order_by(col(Connection.id)).with_for_update(key_share=True)
+    for row in tx.exec(removed).all():
         left = col(Subscription.connection_id) == row.id
         is_old = row.removed_at is not None and now - row.removed_at > ENDING
         if is_old:
@@ -382,6 +389,7 @@ def _adopt(tx: Session, connection: Connection, now: datetime) -> None:
     ]
     if connection.brand_id is not None:
         orphans.append(col(Shipment.brand_id) == connection.brand_id)
+    lock_parcels(tx, *orphans)
     tx.exec(update(Shipment).where(*orphans).values(connection_id=connection.id, next_at=now))
 
 

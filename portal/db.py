@@ -5,10 +5,11 @@ once (BEGIN IMMEDIATE), so that reading and then writing can never deadlock or a
 """
 
 import select
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import Engine, create_engine, event, make_url
@@ -23,11 +24,17 @@ BACKPORTED_SQLITE = ((3, 44, 6), (3, 50, 7))
 BUSY_SECONDS = 5
 # Nobody waits for a command as for a page: it lets others write first rather than give up.
 PATIENT_SECONDS = 60
+# How long a unit of work that had to give way lets others go first, time after time, before it is begun anew: those who
+# waited for its rows must wake up, or it takes them again and the ring is closed once more.
+GIVING_WAY_SECONDS = (0.1, 0.3, 0.9)
 # What a connection outside the pool may keep of an SQLite file: fewer reads, and four threads stay small.
 OWN_CACHE_KB = 16_000
 ANALYSED_ROWS = 1_000  # of an index; SQLite's manual names 100 to 1,000
 # Such a connection may serve the event loop: somebody's exclusive lock must not hold everybody up for long.
 OWN_BUSY_MS = 250
+
+
+T = TypeVar("T")
 
 
 class Database:
@@ -99,6 +106,19 @@ class Database:
         self.engine.dispose()
 
 
+def repeated(work: Callable[[], T]) -> T:
+    """The result of `work`, which is a unit of work from its beginning to its commit, and is begun anew where the
+    database has sacrificed it to others: nothing of it was kept. What it tells anybody it may tell twice."""
+    for seconds in GIVING_WAY_SECONDS:
+        try:
+            return work()
+        except DBAPIError as error:
+            if not gave_way(error):
+                raise
+        time.sleep(seconds)
+    return work()
+
+
 def insert_into(tx: Session, table: type[SQLModel]) -> Any:
     """This database's own INSERT, which knows `on_conflict_do_update`."""
     return insert_on(tx.get_bind().dialect.name, table)
@@ -130,6 +150,12 @@ def is_outage(error: BaseException) -> bool:
     return kinds[0].__name__ == "DatabaseError" or any(
         k.__name__ in {"OperationalError", "InterfaceError"} for k in kinds
     )
+
+
+def gave_way(error: BaseException) -> bool:
+    """Whether the database has broken off this work alone so that others could go on: in a ring of locks (deadlock),
+    or where both could not be as if one came after the other (serialization)."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40P01", "40001"}
 
 
 def _connect_args(url: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from portal.app import App
 from portal.claim import Held, hand_over, holding
-from portal.db import insert_into, is_lost, is_outage
+from portal.db import gave_way, insert_into, is_lost, is_outage
 from portal.tables import Heartbeat
 from portal.work import Job, all_jobs
 
@@ -73,7 +73,7 @@ class Ticker:
             try:
                 return self.job.run(self.app)
             except Exception as error:
-                if is_lost(error):
+                if is_lost(error) or gave_way(error):
                     self.left += held
                 raise
 

@@ -115,14 +115,14 @@ def _run(run_as: dict[str, Any], *command: object) -> None:
         raise NoPostgres(f"{Path(str(command[0])).name} failed: {done.stderr.strip()[-300:]}")
 
 
-def until_somebody_waits(db: Database) -> None:
-    """Returns once another connection to this database waits for a lock. AssertionError after thirty seconds."""
+def until_somebody_waits(db: Database, many: int = 1) -> None:
+    """Returns once so many other connections to this database wait for a lock. AssertionError after thirty seconds."""
     give_up = time.monotonic() + 30
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     while time.monotonic() < give_up:
         with db.engine.connect() as connection:
-            if connection.execute(waiting).scalar_one():
+            if connection.execute(waiting).scalar_one() >= many:
                 return
     raise AssertionError("nobody waits for a lock")

@@ -147,7 +147,9 @@ def remove(which: str, *, yes: bool) -> None:
                 row = tx.get_one(Connection, known.id)
                 remove_connection(tx, row, app.now())
                 _note(tx, app, "removed", row, left_alone=told.left_alone)
-        except Refusal:
+        except Refusal as refusal:
+            if refusal.code == "not_found":
+                raise Stop("somebody else has just removed it") from None
             raise Stop("labels are being bought or given back through it; try again when they are done") from None
     say(f"connection {row.name} is removed")
     if told.left_alone:

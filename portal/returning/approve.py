@@ -13,6 +13,7 @@ from portal.notify.outbox import put
 from portal.refusal import Refusal
 from portal.returning.rows import items_of
 from portal.tables import Brand, Label, Order, OrderLine, Product, ReturnCase
+from portal.tracking.locks import lock_products
 from returns.machine import IllegalMove, ItemState, Kind, State, move, move_item
 
 SEND_WITHIN = timedelta(days=14)
@@ -98,19 +99,22 @@ def step(tx: Session, case: ReturnCase, name: str, **values: Any) -> None:
 
 def release(tx: Session, brand: Brand, case: ReturnCase) -> None:
     """Lets go of what a case held: units of the order, and stock of an exchange not yet sent."""
-    for item, line in items_of(tx, case):
+    items = items_of(tx, case)
+    for item, line in items:
         tx.exec(
             update(OrderLine)
             .where(col(OrderLine.id) == line.id)
             .values(returned_quantity=col(OrderLine.returned_quantity) - item.quantity)
         )
         tx.expire(line)
-        if item.exchange_sku:
-            tx.exec(
-                update(Product)
-                .where(col(Product.brand_id) == brand.id, col(Product.sku) == item.exchange_sku)
-                .values(stock=col(Product.stock) + item.quantity)
-            )
+    held = [item for item, _ in items if item.exchange_sku]
+    lock_products(tx, brand.id or 0, [item.exchange_sku for item in held])
+    for item in held:
+        tx.exec(
+            update(Product)
+            .where(col(Product.brand_id) == brand.id, col(Product.sku) == item.exchange_sku)
+            .values(stock=col(Product.stock) + item.quantity)
+        )
 
 
 def drop_label(tx: Session, case: ReturnCase, now: datetime) -> None:

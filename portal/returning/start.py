@@ -17,6 +17,7 @@ from portal.returning import rows
 from portal.returning.approve import SEND_WITHIN, authorise
 from portal.tables import Brand, Order, OrderLine, Product, ReturnCase, ReturnItem
 from portal.tables.columns import opaque_id
+from portal.tracking.locks import lock_products
 from returns import exchange, refund
 from returns.exchange import NoExchange
 from returns.machine import Kind, MoneyState, Resolution, State, move, move_money
@@ -53,11 +54,6 @@ class Offer:
 
     lines: list[OfferLine]
     currency: str
-
-    @property
-    def anything_left(self) -> bool:
-        """Whether any line may still be asked back."""
-        return any(line.left and line.verdict_if_faulty != "deny" for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +359,8 @@ def _hold_stock(tx: Session, brand: Brand, wanted: Wanted) -> None:
     """An exchange holds its goods from the moment it is asked for; `release` gives them back."""
     if wanted.resolution != Resolution.EXCHANGE_VARIANT:
         return
-    for item in sorted(wanted.items, key=lambda item: item.exchange_sku):
+    lock_products(tx, brand.id or 0, [item.exchange_sku for item in wanted.items])
+    for item in wanted.items:
         stock = col(Product.stock)
         result = tx.exec(
             update(Product)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from itertools import islice
 from typing import Any
@@ -14,12 +14,13 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlmodel import Session, SQLModel, col, select
 
 from portal.audit import SYSTEM, record
-from portal.db import Database
+from portal.db import Database, repeated
 from portal.orders import email_key, number_key, postcode_key
 from portal.returning.rows import EXCHANGED
 from portal.shops.carrier_names import carrier_slug, connection_for
 from portal.shops.contract import CANCELLED, STAGES, Draft, LineDraft, ParcelDraft, RowFault
 from portal.tables import Brand, Connection, Customer, Order, OrderLine, Shipment, ShipmentItem
+from portal.tracking.locks import lock_import
 from portal.tracking.numbers import tracking_key
 from portal.tracking.pace import near_day
 
@@ -41,6 +42,14 @@ class Report:
     def taken(self) -> int:
         """Orders that are in the database now."""
         return self.imported + self.updated + self.unchanged
+
+    def add(self, more: Report) -> None:
+        """Counts what another batch did."""
+        self.imported += more.imported
+        self.updated += more.updated
+        self.unchanged += more.unchanged
+        self.refused += more.refused
+        self.remarks += more.remarks
 
 
 def import_drafts(
@@ -64,15 +73,23 @@ def import_drafts(
     report = report or Report()
     stream = iter(drafts)
     while batch := list(islice(stream, BATCH)):
-        with db.transaction() as tx:
-            connections = list(tx.exec(select(Connection)).all())
-            importer = _Importer(tx, brand, connections, now, source, backfill)
-            importer.lock(batch)
-            for draft in batch:
-                _take(importer, draft, file, report)
+        report.add(repeated(partial(_take_batch, db, brand, batch, now, source, file, backfill)))
         if progress:
             progress(report)
     return report
+
+
+def _take_batch(
+    db: Database, brand: Brand, batch: list[Draft | RowFault], now: datetime, source: str, file: str, backfill: bool
+) -> Report:
+    done = Report()
+    with db.transaction() as tx:
+        connections = list(tx.exec(select(Connection)).all())
+        importer = _Importer(tx, brand, connections, now, source, backfill)
+        importer.lock(batch)
+        for draft in batch:
+            _take(importer, draft, file, done)
+    return done
 
 
 def _take(importer: _Importer, draft: Draft | RowFault, file: str, report: Report) -> None:
@@ -121,10 +138,9 @@ class _Importer:
         return self.brand.id or 0
 
     def lock(self, batch: Iterable[Draft | RowFault]) -> None:
-        """Locks the orders that are here already, by id as everybody does: what is refunded meanwhile is not lost."""
+        """Locks the orders that are here already with their parcels: what is refunded meanwhile is not lost."""
         named = [draft.source_id for draft in batch if isinstance(draft, Draft)]
-        mine = (Order.brand_id == self.brand_id, Order.source == self.source, col(Order.source_id).in_(named))
-        self.tx.exec(select(Order).where(*mine).order_by(col(Order.id)).with_for_update(key_share=True)).all()
+        lock_import(self.tx, self.brand_id, col(Order.source) == self.source, col(Order.source_id).in_(named))
 
     def take(self, draft: Draft) -> str:
         """ "imported", "updated" or "unchanged"."""

@@ -14,6 +14,7 @@ from portal.shops.importer import Report
 from portal.shops.reading import clean, currency_of, minor
 from portal.shops.sources.csv import rows_of
 from portal.tables import Brand, Product
+from portal.tracking.locks import lock_import
 
 NEEDED = ("sku", "title", "price", "currency")
 COLUMNS = {
@@ -54,6 +55,7 @@ def import_products(db: Database, brand: Brand, body: bytes, *, file: str = "") 
     """Adds and changes by SKU; what the file does not name stays as it is."""
     report = Report()
     with db.transaction() as tx:
+        lock_import(tx, brand.id or 0)
         stored = {row.sku: row for row in tx.exec(select(Product).where(Product.brand_id == brand.id))}
         for found in read_products(body):
             if isinstance(found, RowFault):

@@ -165,12 +165,18 @@ class Taking:
         self._settle(batch)
 
     def _load(self, batch: Sequence[Read]) -> None:
-        numbers = {number for read in batch if read.answer for number in _concerned(read.row, read.answer)}
+        told = [(read.row, read.answer) for read in batch if read.answer and read.row.via != BY_AGENT]
+        numbers = {number for row, answer in told for number in _concerned(row, answer)}
+        # An agent's event is about one parcel, whatever other orders its number is in: theirs are not to be waited for.
+        by_hand = {public_id for read in batch if read.row.via == BY_AGENT for public_id in read.row.asked}
         ids = {read.row.connection_id for read in batch}
         self.connections = {
             _id(row): row for row in self.tx.exec(select(Connection).where(col(Connection.id).in_(ids)))
         }
-        found = self.tx.exec(select(Shipment.id).where(col(Shipment.number_key).in_(numbers))).all()
+        found = list(self.tx.exec(select(Shipment.id).where(col(Shipment.number_key).in_(numbers))))
+        if by_hand:
+            named = self.tx.exec(select(Shipment.id).where(col(Shipment.public_id).in_(by_hand))).all()
+            found += named
         for shipment in lock(self.tx, found):
             self.by_number.setdefault(shipment.number_key, []).append(shipment)
         stored = scans_of(self.tx, [_id(s) for shipments in self.by_number.values() for s in shipments])

@@ -181,6 +181,11 @@ def _keep(app: App, found: Round, fetched: Fetched) -> None:
     now = app.now()
     connection = found.connection
     with app.db.transaction() as tx:
+        # Parcels, connection, inbox: as ingest, which may have the same answer in hand from the time before.
+        _set_shipments(tx, found, now, next_at=now + UNTIL_READ, tries=0, error="", prompted_at=None)
+        healthy = {"state": "ok", "state_text": "", "failures": 0, "last_poll_at": now}
+        still_on = (col(Connection.id) == connection.id, col(Connection.state) != "disabled")
+        tx.exec(update(Connection).where(*still_on).values(**healthy))
         key = poll_key(found.numbers, fetched)
         values = {
             "connection_id": _id(connection),
@@ -203,10 +208,6 @@ def _keep(app: App, found: Round, fetched: Fetched) -> None:
                 index_elements=["connection_id", "hook_key"], set_=again, where=col(Inbox.dead_at).is_(None)
             )
         )
-        _set_shipments(tx, found, now, next_at=now + UNTIL_READ, tries=0, error="", prompted_at=None)
-        healthy = {"state": "ok", "state_text": "", "failures": 0, "last_poll_at": now}
-        still_on = (col(Connection.id) == connection.id, col(Connection.state) != "disabled")
-        tx.exec(update(Connection).where(*still_on).values(**healthy))
 
 
 def _write_unknown(app: App, found: Round) -> None:
@@ -214,8 +215,9 @@ def _write_unknown(app: App, found: Round) -> None:
     now = app.now()
     ids = [row.id for row in found.rows]
     with app.db.transaction() as tx:
+        shipments = lock(tx, ids)
         stored = scans_of(tx, ids)
-        for shipment in lock(tx, ids):
+        for shipment in shipments:
             shipment.heard_at, shipment.tries, shipment.error, shipment.prompted_at = now, 0, "", None
             refold(tx, shipment, stored[_id(shipment)], now, is_unknown=True, has_news=True)
         heard = {"failures": 0, "last_poll_at": now}

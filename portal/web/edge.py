@@ -28,7 +28,7 @@ from starlette.types import Receive, Scope, Send
 
 from portal.app import App
 from portal.brands import host_name
-from portal.db import is_outage
+from portal.db import is_outage, repeated
 from portal.lines import Lines
 from portal.quick import Reads, follow
 from portal.refusal import Refusal
@@ -271,7 +271,7 @@ class Edge:
         site: Brand | None = None
         try:
             site = self._site(request, page)
-            return self._work(page, request, body, site)
+            return repeated(partial(self._work, page, request, body, site))
         except Exception as error:
             return self._failed(request, site, error)
 

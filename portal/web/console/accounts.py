@@ -105,7 +105,7 @@ def connection_of(ask: Ask, *, lock: bool = False) -> Connection:
     mine = seen_by(ask.who, Connection.brand_id), col(Connection.removed_at).is_(None)
     wanted = Connection.public_id == public_id(ask.path["connection"])
     query = select(Connection).where(wanted, *mine)
-    row = ask.tx.exec(query.with_for_update() if lock else query).first()
+    row = ask.tx.exec(query.with_for_update(key_share=True) if lock else query).first()
     if row is None or row.carrier not in all_carriers():
         raise Refusal("not_found", 404)
     return row

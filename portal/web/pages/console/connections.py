@@ -143,11 +143,13 @@ def show_removal(ask: Ask) -> View:
 
 @page("POST", "/console/connections/{connection}/remove", who=acting_agent)
 def remove(ask: Ask) -> View | Go:
-    """Removes it and its secrets."""
-    row = connection_of(ask, lock=True)
+    """Removes it and its secrets. Its parcels are locked before it, as everybody does."""
+    row = connection_of(ask)
     try:
         told = remove_connection(ask.tx, row, ask.now)
     except Refusal as refusal:
+        if refusal.code == "not_found":
+            raise
         return declined(ask, "connections", _path(row), refusal)
     _note(ask, "removed", row, left_alone=told.left_alone)
     return after(ask, LIST, "connection_removed", name=row.name)
