@@ -59,6 +59,19 @@ def refund(
     return row
 
 
+def close(tx: Session, brand: Brand, case: ReturnCase, by: Actor, now: datetime) -> None:
+    """Completes a case of which nothing is owed: nothing was paid, or all of it is given back already.
+
+    Refusal: "case_changed"; "still_owed" where something is.
+    """
+    if case.refund_minor or case.resolution == Resolution.EXCHANGE_VARIANT:
+        raise Refusal("still_owed", 409)
+    _accept(tx, case)
+    tx.flush()
+    step(tx, case, "settle", closed_at=now)
+    record(tx, "return.closed", by, now, brand_id=brand.id, order_id=case.order_id, return_id=case.id)
+
+
 def settle_exchange(tx: Session, brand: Brand, case: ReturnCase, sku: str, by: Actor, now: datetime) -> None:
     """Releases the replacement as a new order line, pays back a difference, completes the case.
 

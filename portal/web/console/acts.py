@@ -29,6 +29,7 @@ DOES = {
     "cancel": "return.cancelled",
     "receive": "return.received",
     "refund": "return.refunded",
+    "close": "return.closed",
     "exchange": "exchange.released",
 }
 # The worker's own step: a label that got ready between two clicks is nothing that somebody else decided.

@@ -136,11 +136,11 @@ def _buttons(show: Show, case: ReturnCase, skus: list[str]) -> list[dict[str, An
     if case.status == State.RESOLVING:
         wanted = ["settle"]
     made = [_button(show, case, name, skus) for name in dict.fromkeys(wanted)]
-    order = ("approve", "refund", "exchange", "receive", "reject", "cancel")
-    return sorted((button for button in made if button), key=lambda button: order.index(button["kind"]))
+    order = ("approve", "refund", "close", "exchange", "receive", "reject", "cancel")
+    return sorted(made, key=lambda button: order.index(button["kind"]))
 
 
-def _button(show: Show, case: ReturnCase, name: str, skus: list[str]) -> dict[str, Any] | None:
+def _button(show: Show, case: ReturnCase, name: str, skus: list[str]) -> dict[str, Any]:
     if name != "settle":
         words = Phrase(_VERBS[name], {})
         is_next = name == "approve" or case.status in {State.IN_TRANSIT, State.PARTIALLY_RECEIVED}
@@ -154,7 +154,7 @@ def _button(show: Show, case: ReturnCase, name: str, skus: list[str]) -> dict[st
             "is_next": True,
         }
     if not case.refund_minor:
-        return None
+        return {"kind": "close", "words": Phrase("Close, nothing is owed", {}), "sku": "", "plain": "", "is_next": True}
     amount = show.money(case.refund_minor, case.currency)
     verb = "Give %(amount)s credit" if case.resolution == Resolution.STORE_CREDIT else "Refund %(amount)s"
     plain = show.plain(case.refund_minor, case.currency)

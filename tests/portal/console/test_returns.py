@@ -259,6 +259,22 @@ def test_the_label_stays_for_the_agent_when_it_was_used(kim: Desk, app: App, ord
     assert kim.get(link[1].replace(case.public_id, "x" * 22)).status_code == 404
 
 
+def test_a_return_of_which_nothing_is_owed_is_closed_without_a_refund(
+    kim: Desk, app: App, order_path: str, world: World
+) -> None:
+    with app.db.transaction() as tx:
+        tx.exec(update(Order).values(captured_minor=0))
+    case = make_case(app, world)
+    for act in ("approve", "receive"):
+        kim.follow(kim.press(kim.get(order_path).text, f"{case.public_id}/{act}"))
+    page = kim.get(order_path).text
+    done = kim.follow(kim.press(page, f"{case.public_id}/close"))
+    assert f"Return {case.rma} is closed. Nothing is owed." in done.text
+    assert (stored(app, case).status, refunds(app)) == ("completed", [])
+    assert f"closed return {case.rma}, of which nothing is owed" in done.text
+    assert "That was done already" in kim.follow(kim.press(page, f"{case.public_id}/close")).text
+
+
 def test_a_return_says_under_which_version_of_the_policy_it_was_decided(
     kim: Desk, app: App, order_path: str, world: World, clock: Clock
 ) -> None:

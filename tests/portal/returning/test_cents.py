@@ -115,6 +115,9 @@ def finish(tx: Session, app: App, brand: Brand, case: ReturnCase) -> None:
         settle.settle_exchange(tx, brand, case, item.exchange_sku, KIM, app.now())
     elif case.refund_minor:
         settle.refund(tx, brand, case, KIM, app.now())
+    else:
+        settle.close(tx, brand, case, KIM, app.now())
+    assert case.status == "completed"
 
 
 @pytest.fixture

@@ -92,6 +92,12 @@ def refund_return(ask: Ask) -> View | Go:
     return on_case(ask, "refund", act)
 
 
+@page("POST", "/console/orders/{order}/returns/{case}/close", who=acting_agent)
+def close_return(ask: Ask) -> View | Go:
+    """The goods are back, and nothing is owed for them."""
+    return _move(ask, "close", settle.close)
+
+
 @page("POST", "/console/orders/{order}/returns/{case}/exchange", who=acting_agent)
 def exchange_return(ask: Ask) -> View | Go:
     """Releases the other variant."""
