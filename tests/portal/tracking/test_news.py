@@ -168,7 +168,7 @@ _days = st.sampled_from([None, "2026-11-22", "2026-11-23", "2026-11-24", "2026-1
 _delivery = st.tuples(st.sampled_from([0, 0, 1, 2, 30]), st.sets(st.integers(0, 5)), _days)
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(
     st.lists(_delivery, min_size=2, max_size=6),
     st.sampled_from([None, date(2026, 11, 22), date(2026, 11, 23), date(2026, 11, 25)]),
