@@ -68,7 +68,10 @@ def test_guesses_at_the_same_moment_are_answered_no_oftener(
             number = world.order.number if orders == "one order" else f"X-{n}-{turn}"
             form = {"order": number, "who": f"guess{n}@example.test"}
             headers = {"host": "juniper.test", "sec-fetch-site": "same-origin"}
-            reply = httpx.post(f"{served.url}/find", data=form, headers=headers, trust_env=False, timeout=30)
+            for _ in range(20):
+                reply = httpx.post(f"{served.url}/find", data=form, headers=headers, trust_env=False, timeout=30)
+                if reply.status_code != 503:  # which a database says that a slow machine keeps busy: come again
+                    break
             seen[reply.status_code] += 1
         return seen
 
