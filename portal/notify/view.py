@@ -14,7 +14,7 @@ from portal.notify.matter import Case, Item, Matter, Parcel
 from portal.notify.truth import out_for_delivery_on
 from portal.speech.dates import day, money, span
 from portal.speech.languages import language_tag
-from portal.speech.words import CAUSE, LEDGER, LIKELY, MILESTONES, STATUS, SUB_STATUS, WHY, advice, fill
+from portal.speech.words import CAUSE, LEDGER, LIKELY, MILESTONES, STATUS, SUB_STATUS, WHY, advice, fill, way_back
 from portal.tables import Brand, Refund
 
 _MOST_ITEMS = 12
@@ -25,7 +25,6 @@ _STEP_OF_STATUS = {
     "available_for_pickup": 3,
     "delivered": 5,
 }
-_RETURN_MILESTONES = ("Asked for", "Approved", "Send it back", "Checked by us", "Settled")
 _RETURN_STEP = {Event.RETURN_APPROVED: 2, Event.LABEL_ISSUED: 2, Event.REFUND_SUBMITTED: 5}
 
 
@@ -183,9 +182,10 @@ def _progress(matter: Matter) -> list[tuple[str, str]]:
         row = matter.parcel.shipment
         step = row.story.get("step")
         now = step if isinstance(step, int) else _STEP_OF_STATUS.get(row.status, 2)
-        names = MILESTONES
+        names: tuple[str, ...] = MILESTONES
     elif matter.case and matter.event in _RETURN_STEP:
-        now, names = _RETURN_STEP[matter.event], _RETURN_MILESTONES
+        now = _RETURN_STEP[matter.event]
+        names = tuple(pair[i < now] for i, pair in enumerate(way_back(matter.case.row.resolution)))
     else:
         return []
     return [(name, "done" if i < now else "now" if i == now else "todo") for i, name in enumerate(names)]

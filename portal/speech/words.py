@@ -140,6 +140,21 @@ CAUSE: Mapping[str, str] = {
 
 MILESTONES = ("Ordered", "Packed", "On its way", "Out for delivery", "Delivered")
 
+# (while it is ahead, once it is done)
+_ON_THE_WAY_BACK = (
+    ("Request", "Requested"),
+    ("Approval", "Approved"),
+    ("Hand it in", "Handed in"),
+    ("We receive and check it", "Received"),
+)
+_SETTLED = {"refund_original": ("Refund", "Refunded"), "store_credit": ("Store credit", "Store credit sent")}
+
+
+def way_back(resolution: str) -> tuple[tuple[str, str], ...]:
+    """The five milestones of a return: each as it is called while it is ahead, and once it is done."""
+    return (*_ON_THE_WAY_BACK, _SETTLED.get(resolution, ("Exchange", "Exchanged")))
+
+
 # Words only: a figure like "9 in 10" needs a measured lane behind it.
 LIKELY: Mapping[str, str] = {
     "very": "Very likely.",

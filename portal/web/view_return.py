@@ -558,26 +558,23 @@ def _send_to(brand: Brand) -> list[str]:
     return [str(line) for line in (to.get("name"), *(to.get("lines") or ()), town, to.get("country")) if line]
 
 
-# What a settlement is called while it is ahead, and once it is made.
-_SETTLED = {"refund_original": ("Refund", "Refunded"), "store_credit": ("Store credit", "Store credit sent")}
-
-
 def _steps(told: Telling, case: ReturnCase) -> list[tuple[str, str, str]]:
     """(state, title, text) of the way of a return; a return that ended early shows only what happened."""
 
     def at(moment: datetime | None) -> str:
         return told.day(moment.astimezone(zone_of(told.brand.zone)).date()) if moment else ""
 
-    asked = ("done", told.say("Requested"), at(case.requested_at))
+    requested, approved, handed_in, received, settled = words.way_back(case.resolution)
+    asked = ("done", told.say(requested[1]), at(case.requested_at))
     if case.status in _ENDED:
         return [asked, ("done", told.say(words.RETURN_STATUS[case.status].chip), at(case.closed_at))]
     by = told.say("By %s") % told.day_in_text(case.deadline) if case.deadline and case.approved_at else ""
     sent, over = case.status in _SENT, case.status == "completed"
     way = [
-        (bool(case.approved_at) or sent, ("Approval", "Approved"), at(case.approved_at)),
-        (sent, ("Hand it in", "Handed in"), "" if sent else by),
-        (case.status in _HERE, ("We receive and check it", "Received"), at(case.received_at)),
-        (over, _SETTLED.get(case.resolution, ("Exchange", "Exchanged")), at(case.closed_at) if over else ""),
+        (bool(case.approved_at) or sent, approved, at(case.approved_at)),
+        (sent, handed_in, "" if sent else by),
+        (case.status in _HERE, received, at(case.received_at)),
+        (over, settled, at(case.closed_at) if over else ""),
     ]
     if case.status == "lost":
         del way[2]

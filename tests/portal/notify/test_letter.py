@@ -267,6 +267,18 @@ def test_a_refund_smaller_than_planned_shows_no_lines_that_do_not_add_up(app: Ap
     assert "£14.50" not in text
 
 
+@pytest.mark.parametrize(
+    ("event", "way"),
+    [
+        (Event.LABEL_ISSUED, ["Requested", "Approved", "Hand it in", "We receive and check it", "Refund"]),
+        (Event.REFUND_SUBMITTED, ["Requested", "Approved", "Handed in", "Received", "Refunded"]),
+    ],
+)
+def test_a_return_goes_the_way_that_its_page_names(app: App, world: World, event: Event, way: list[str]) -> None:
+    steps = re.findall(r"^\[[a-z ]*\] +(.+)$", written(app, world, event).text, re.MULTILINE)
+    assert steps == way
+
+
 def test_store_credit_is_told_with_its_code(app: App, world: World) -> None:
     row_id = queue(app, world, Event.REFUND_SUBMITTED)
     with app.db.transaction() as tx:
