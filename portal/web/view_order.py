@@ -366,6 +366,7 @@ def _what_happened(told: _Told, row: Any) -> dict[str, Any]:
     act = row.story.get("act") or "none"
     return {
         "kind": "trouble",
+        "anchor": "help",
         "title": told.say("What happened"),
         "cause": told.say(cause or "It takes longer than expected. The carrier has not said why."),
         "latest": _event(told, latest) if latest else None,
@@ -378,7 +379,7 @@ def _what_happened(told: _Told, row: Any) -> dict[str, Any]:
 def _what_to_do(told: _Told, row: Any) -> dict[str, Any]:
     advice = told.say(words.advice(row.sub_status, row.status))
     only = {"cause": "", "latest": None, "nothing_to_do": False, "way_out": ""}
-    return {"kind": "trouble", "title": told.say("What to do"), "advice": advice, **only}
+    return {"kind": "trouble", "anchor": "help", "title": told.say("What to do"), "advice": advice, **only}
 
 
 # --- parcels ------------------------------------------------------------------------------------------------------
