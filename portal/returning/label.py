@@ -247,6 +247,8 @@ def _unknown(app: App, job: _Job, text: str) -> None:
 
 def _fail(app: App, job: _Job, text: str, *, final: bool = False) -> None:
     with app.db.transaction() as tx:
+        if _lock(tx, job).state == "void_wanted" and job.label.state != "void_wanted":
+            return  # called off meanwhile: that it is given back is due already, and has its own tries
         failed(tx, Label, job.label, app.now(), text, final=final)
 
 

@@ -26,7 +26,7 @@ from portal.returning import label as module
 from portal.returning.label import work_due
 from portal.tables import Audit, Brand, Connection, Label, OrderLine, Outbox, ReturnCase, Shipment
 from returns.pdf import PdfFailed, Press
-from returns.slip import Sheet
+from returns.slip import CannotPrint, Sheet
 from tests.conftest import Clock
 from tests.portal.returning.test_start import ask, begin
 from tests.postgres import until_somebody_waits
@@ -261,6 +261,23 @@ def test_a_return_called_off_while_its_sheet_is_drawn_is_told_of_no_label(
     assert [sold.voided for sold in northpost.network.labels.values()] == [True]
     with app.db.reading() as tx:
         assert tx.exec(select(Outbox)).all() == []
+
+
+@pytest.mark.parametrize("fault", [CannotPrint("no barcode holds this"), PdfFailed("the printer's process ended")])
+def test_a_return_called_off_while_its_sheet_fails_gives_its_label_back(
+    app: App, delivered: World, northpost: Server, line: Callable[[Connection], Http], fault: Exception
+) -> None:
+    case = begin(app, delivered, ask(delivered, (0, 1, "no_longer_wanted")))
+
+    def meanwhile(_: Sheet) -> bytes:
+        with app.db.transaction() as tx:
+            approve.cancel(tx, delivered.juniper, tx.get_one(ReturnCase, case.id), SHOPPER, app.now())
+        raise fault
+
+    work_due(app, line, meanwhile)
+    work_due(app, line, never_drawn)
+    assert the_label(app).state == "voided"
+    assert [sold.voided for sold in northpost.network.labels.values()] == [True]
 
 
 def test_a_label_whose_lease_ran_out_is_bought_by_who_claimed_it_next(
