@@ -16,6 +16,7 @@ from portal.speech.dates import day, money, span
 from portal.speech.languages import language_tag
 from portal.speech.words import CAUSE, LEDGER, LIKELY, MILESTONES, STATUS, SUB_STATUS, WHY, advice, fill, way_back
 from portal.tables import Brand, Refund
+from returns.machine import Method
 
 _MOST_ITEMS = 12
 _STEP_OF_STATUS = {
@@ -140,7 +141,7 @@ def _case(brand: Brand, case: Case, today: date, locale: str) -> dict[str, Any]:
         "resolution": row.resolution,
         "amount": money(row.refund_minor, row.currency, locale) if row.refund_minor > 0 else "",
         "has_label": bool(case.label_pdf),
-        "address": _address(brand.return_address) if row.method == "own" else [],
+        "address": _address(brand.return_address) if row.method == Method.OWN else [],
     }
 
 

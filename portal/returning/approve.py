@@ -14,7 +14,7 @@ from portal.refusal import Refusal
 from portal.returning.rows import items_of
 from portal.tables import Brand, Label, Order, OrderLine, Product, ReturnCase
 from portal.tracking.locks import lock_products
-from returns.machine import IllegalMove, ItemState, Kind, State, move, move_item
+from returns.machine import IllegalMove, ItemState, Kind, Method, State, move, move_item
 
 SEND_WITHIN = timedelta(days=14)
 # The post may be slower than the calendar: a label is honoured a while longer than it says.
@@ -134,7 +134,7 @@ def tell_label(tx: Session, brand: Brand, case: ReturnCase, now: datetime, facts
 
 
 def _without_label(tx: Session, brand: Brand, case: ReturnCase, now: datetime) -> None:
-    case.method = "own"
+    case.method = Method.OWN
     tx.flush()
     deadline = case.deadline.isoformat() if case.deadline else ""
     _tell(tx, Event.RETURN_APPROVED, brand, case, now, {"deadline": deadline})

@@ -20,7 +20,7 @@ from portal.tables.columns import opaque_id
 from portal.tracking.locks import lock_products
 from returns import exchange, refund
 from returns.exchange import NoExchange
-from returns.machine import Kind, MoneyState, Resolution, State, move, move_money
+from returns.machine import Kind, Method, MoneyState, Resolution, State, move, move_money
 from returns.money import Money
 from returns.policy import Decision, Opinion, Verdict, decide
 from returns.reasons import REASONS
@@ -73,7 +73,7 @@ class Wanted:
 
     items: tuple[WantedItem, ...]
     resolution: str = Resolution.REFUND_ORIGINAL
-    method: str = "label"
+    method: str = Method.LABEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class _Chosen:
 
 def _checked(tx: Session, order: Order, wanted: Wanted) -> list[_Chosen]:
     """The items with their rows, by line id. Refusal for anything that the form could not have offered."""
-    if wanted.resolution not in RESOLUTIONS or wanted.method != "label":
+    if wanted.resolution not in RESOLUTIONS or wanted.method != Method.LABEL:
         raise Refusal("unknown_resolution", 422)
     if not wanted.items:
         raise Refusal("no_items", 422)

@@ -19,6 +19,7 @@ from portal.speech.dates import day, money
 from portal.tables import Brand, Order, OrderLine, Product, ReturnCase, ReturnItem
 from portal.web.view_frame import picture
 from portal.web.view_order import NOT_UNDER_WAY, carrier_name, carrier_of, zone_of
+from returns.machine import Method
 from returns.reasons import REASONS, is_faulty
 
 STEPS = 3
@@ -480,7 +481,7 @@ def case_view(
         "by": told.day_in_text(case.deadline) if waits else "",
         "is_exchange": case.resolution == "exchange_variant",
         "code": qr_path(case.rma) if waits else None,
-        "send_to": _send_to(told.brand) if waits and case.method == "own" else [],
+        "send_to": _send_to(told.brand) if waits and case.method == Method.OWN else [],
         "steps": _steps(told, case),
         "ledger": ledger(
             told,
@@ -537,7 +538,7 @@ def label_gone(case: ReturnCase) -> str:
 
 def _label(case: ReturnCase, label: LabelState | None) -> str:
     """ready, making, arranging (a person helps) or own (no label is sold: the shopper posts it)."""
-    if case.method == "own" or label is None:
+    if case.method == Method.OWN or label is None:
         return "own"
     if label.pdf_bytes and label.state in {"bought", "ready"}:
         return "ready"
