@@ -135,7 +135,8 @@ def rows_of(body: bytes, columns: Mapping[str, str], needed: tuple[str, ...]) ->
     text = text_of(body)
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
-    csv.field_size_limit(max(len(text), 1))  # the module's own limit would end the reading; `_rows` names the row
+    # The module's limit would end the reading; `_rows` names the row. It is the whole process's: never less than it was.
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         names = [clean(name, 60).lower().replace(" ", "_") for name in next(reader)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -257,6 +258,12 @@ def test_a_csv_field_of_any_length_costs_its_own_order_only() -> None:
     assert isinstance(seven, RowFault)
     assert (seven.line, seven.reason) == (2, "title has more than 20,000 characters; order 7 is left out")
     assert isinstance(eight, Draft)
+
+
+def test_reading_a_short_csv_file_leaves_others_in_the_process_their_long_fields() -> None:
+    fault("csv", b"a,b\n1,2\n")
+    (row,) = csv.reader(["x" * 100_000])
+    assert len(row[0]) == 100_000
 
 
 def test_where_a_csv_file_breaks_off_the_order_before_is_left_out_too() -> None:
