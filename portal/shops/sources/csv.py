@@ -135,7 +135,7 @@ def rows_of(body: bytes, columns: Mapping[str, str], needed: tuple[str, ...]) ->
     text = text_of(body)
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
-    # The module's limit would end the reading; `_rows` names the row. It is the whole process's: never less than it was.
+    # The module's limit, one for the whole process, would end the reading; `_rows` names the row.
     csv.field_size_limit(max(len(text), csv.field_size_limit()))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
