@@ -255,6 +255,7 @@ class About:
     subscription_batch: int = 0  # numbers a subscribe call takes; 0: one subscription for the whole account
     subscription_life: timedelta | None = None  # how long one lasts; None: until it is ended
     void_within: timedelta | None = None  # how long after purchase a label can be given back; None: no deadline known
+    relays: bool = False  # it tells of parcels of other carriers: a service for many, or an exchange of messages
     resells: bool = False  # it knows no key of ours: asked again for the same label, it sells a second one
     unmapped: Mapping[str, str] = field(default_factory=dict)  # known codes that say no status -> why
     assumed: Sequence[str] = ()  # what is built on a second-hand source alone, a sentence each

@@ -128,6 +128,7 @@ _OTHER_BODIES: Final = {
 ABOUT = About(
     slug="aftership",
     name="AfterShip",
+    relays=True,
     docs_url=f"https://www.aftership.com/docs/tracking/{VERSION}/quickstart/api-quick-start",
     live="https://api.aftership.com",
     number_pattern=r"[0-9A-Z]{4,50}",

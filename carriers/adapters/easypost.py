@@ -101,6 +101,7 @@ _FILE_TYPES: Final = {"application/pdf": "pdf", "image/png": "png", "image/gif":
 ABOUT = About(
     slug="easypost",
     name="EasyPost",
+    relays=True,
     docs_url="https://docs.easypost.com",
     live="https://api.easypost.com",
     tracking_page="",

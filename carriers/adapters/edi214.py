@@ -279,6 +279,7 @@ _CLOCK: Final = re.compile(r"(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9][0-9]{0,
 ABOUT = About(
     slug="edi214",
     name="EDI 214",
+    relays=True,
     docs_url="docs/edi214.md",
     live="",
     codes={code: word for code, (word, _) in STATUSES.items()} | dict(DETAILED),

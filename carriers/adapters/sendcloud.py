@@ -205,6 +205,7 @@ _MILLISECONDS: Final = 10**11  # seconds since 1970 stay below this until the ye
 ABOUT: Final = About(
     slug="sendcloud",
     name="Sendcloud",
+    relays=True,
     docs_url="https://sendcloud.dev/docs/parcel-tracking/retrieve-tracking-info",
     live="https://panel.sendcloud.sc",
     number_pattern=r"[0-9A-Z]{4,255}",

@@ -131,6 +131,7 @@ _LEGS: Final = ("z1", "z2", "z9")  # of version 1: events of the first carrier, 
 ABOUT = About(
     slug="seventeentrack",
     name="17TRACK",
+    relays=True,
     docs_url="https://api.17track.net/en/doc",
     live="https://api.17track.net",
     tracking_page="https://t.17track.net/en#nums={number}",

@@ -94,6 +94,7 @@ _OTHER_BODIES: Final = {"meta": "an answer of another API", "tracker": "a tracki
 ABOUT = About(
     slug="ship24",
     name="Ship24",
+    relays=True,
     docs_url="https://docs.ship24.com/getting-started",
     live="https://api.ship24.com/public/v1",
     tracking_page="https://www.ship24.com/tracking?p={number}",

@@ -196,6 +196,7 @@ def _fault_of_keys(pasted: str) -> str:
 ABOUT = About(
     slug="shipengine",
     name="ShipEngine",
+    relays=True,
     docs_url="https://docs.shipstation.com/apis/shipengine/docs",
     live="https://api.shipengine.com",
     number_pattern=r"[0-9A-Z]{6,40}",

@@ -132,6 +132,7 @@ _FORMATS: Final = {"PDF": "pdf", "PNG": "png", "ZPL": "zpl"}
 ABOUT = About(
     slug="shippo",
     name="Shippo",
+    relays=True,
     docs_url="https://docs.goshippo.com",
     live="https://api.goshippo.com",
     number_pattern=r"[0-9A-Z_]{1,50}",

@@ -118,6 +118,7 @@ _SECONDS: Final = re.compile(r"[0-9]{1,12}")
 ABOUT = About(
     slug="trackingmore",
     name="TrackingMore",
+    relays=True,
     docs_url="https://www.trackingmore.com/docs/trackingmore/d5o6gwwnc4bqs-introduction",
     live="https://api.trackingmore.com",
     number_pattern=r"[0-9A-Z]{4,50}",

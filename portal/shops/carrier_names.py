@@ -22,8 +22,6 @@ _SPELLINGS = {
 }
 # An account with one of these follows parcels of carriers that we have no account with: it tells whose a number is.
 _AGGREGATORS = ("easypost", "aftership", "seventeentrack", "trackingmore", "ship24")
-# What comes through one of these tells of parcels of other carriers, too.
-_BETWEEN = (*_AGGREGATORS, "shippo", "shipengine", "sendcloud", "edi214")
 
 
 def carrier_slug(name: str) -> str:
@@ -55,7 +53,8 @@ def may_speak_for(connection: Connection, carrier: str, followed_by: int | None)
     """
     if connection.carrier == carrier or connection.id == followed_by:
         return True
-    return followed_by is None and (connection.carrier in _BETWEEN or carrier not in all_carriers())
+    carriers = all_carriers()
+    return followed_by is None and (carrier not in carriers or carriers[connection.carrier].about.relays)
 
 
 def _tracks(slug: str) -> bool:

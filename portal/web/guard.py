@@ -81,7 +81,10 @@ class Guard:
 
 
 def _capped(scope: Scope, receive: Receive) -> Receive:
-    """A body for who reads it, up to MAX_PAGE_BODY: then HTTPException 413, at once where the length is announced."""
+    """A body for who reads it, up to MAX_PAGE_BODY: then HTTPException 413, at once where the length is announced.
+
+    Starlette's own limit answers in plain text, over whatever we would say.
+    """
     announced = Headers(scope=scope).get("content-length", "")
     left = MAX_PAGE_BODY if not announced.isdecimal() or int(announced) <= MAX_PAGE_BODY else -1
 

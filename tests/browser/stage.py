@@ -25,6 +25,8 @@ from portal.demo.seed import CURRENCY, PREFIX
 from tests.ports import free_port
 
 READY_SECONDS = 150
+# Says what is wrong with the page that is open, in words.
+FAULTS = Path(__file__).with_name("faults.js").read_text()
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -238,6 +240,29 @@ def follow(what: Locator) -> None:
     """
     with what.page.expect_navigation():
         what.click()
+
+
+def press(page: Page, key: str) -> None:
+    """A key that leads to another page, or to the same one anew."""
+    with page.expect_navigation():
+        page.keyboard.press(key)
+
+
+def tab_to(page: Page, wanted: Locator, most: int = 40) -> None:
+    """Tab until it has the focus, `most` times at the most; everything on the way shows where one is."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        on, is_seen = page.evaluate(
+            """() => {
+              const e = document.activeElement, label = e.closest('label'), outlined = x => {
+                const s = getComputedStyle(x); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2 };
+              return [e.outerHTML.slice(0, 120), outlined(e) || !!label && outlined(label)];
+            }"""
+        )
+        assert is_seen, f"the focus cannot be seen on {on}"
+        if wanted.evaluate("e => e === document.activeElement"):
+            return
+    raise AssertionError(f"not reached by {most} tabs, which ended at {on}")
 
 
 def reloaded_until(page: Page, shown: Locator) -> None:

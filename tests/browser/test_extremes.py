@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.stage import Demo, Sample, look_up, sign_in
+from tests.browser.stage import FAULTS, Demo, Sample, look_up, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 Visit = Callable[..., BrowserContext]
-FAULTS = Path(__file__).with_name("faults.js").read_text()
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenständer" * 2
 
 

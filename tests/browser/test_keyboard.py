@@ -4,39 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.stage import Demo, Sample, look_up, sign_in
+from tests.browser.stage import Demo, Sample, follow, look_up, press, sign_in, tab_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 Visit = Callable[..., BrowserContext]
-FAULTS = Path(__file__).with_name("faults.js").read_text()
 
 
 @pytest.fixture
 def page(visit: Visit) -> Page:
     """An agent's screen."""
     return visit(viewport={"width": 1280, "height": 900}, reduced_motion="reduce").new_page()
-
-
-def press(page: Page, key: str) -> None:
-    """A key that leads to another page."""
-    with page.expect_navigation():
-        page.keyboard.press(key)
-
-
-def tab_to(page: Page, aim: Locator, most: int) -> None:
-    """Presses Tab until the thing is in focus, `most` times at the most."""
-    for _ in range(most):
-        page.keyboard.press("Tab")
-        if aim.evaluate("aim => aim === document.activeElement"):
-            return
-    in_focus = page.evaluate("document.activeElement.outerHTML")
-    raise AssertionError(f"not reached by {most} tabs, which ended at {in_focus[:200]}")
 
 
 def test_an_exchange_is_made_without_a_mouse(page: Page, demo: Demo) -> None:
@@ -98,8 +80,7 @@ def test_the_single_letter_keys_can_be_turned_off_and_stay_so(page: Page, demo: 
 
 def test_what_was_done_is_in_focus_where_the_page_has_no_place_for_it(page: Page, demo: Demo) -> None:
     look_up(page, demo.sample(0), demo.sample(0).postcode)
-    with page.expect_navigation():
-        page.get_by_role("button", name="Email me that link").click()
+    follow(page.get_by_role("button", name="Email me that link"))
     expect(page.get_by_role("status")).to_be_focused()
     expect(page.get_by_role("status")).to_contain_text("Check your email")
 
@@ -115,19 +96,3 @@ def test_after_a_pause_the_button_is_pressed_again(page: Page, demo: Demo) -> No
     page.clock.run_for(3_600_000)
     expect(button).to_be_enabled()
     expect(page.get_by_role("status")).to_have_text("You can try again now")
-
-
-def test_what_a_keyboard_cannot_see_is_found(browser: Browser) -> None:
-    """The checks themselves: a page with one of each."""
-    page = browser.new_page(viewport={"width": 390, "height": 400})
-    page.set_content(
-        "<style>a, button {display: block; block-size: 60px} .bare:focus {outline: 0}"
-        "footer {position: fixed; inset: 0 0 auto; block-size: 90px; background: #fff}</style>"
-        "<nav></nav><nav></nav><a href='#'>under</a><p style='block-size: 200px'></p><button class='bare'>x</button>"
-        "<footer></footer>"
-    )
-    told = "\n".join(page.evaluate(FAULTS))
-    page.close()
-    assert 'covered when in focus: <a href="#">under' in told
-    assert 'focus not seen: <button class="bare">' in told
-    assert "landmark twice: nav" in told

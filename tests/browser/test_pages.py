@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from tests.browser.stage import Demo, Sample, follow, look_up, sign_in
+from tests.browser.stage import FAULTS, Demo, Sample, follow, look_up, sign_in
 from tests.browser.trouble import CALLS_PER_DAY, SMALL_CONTRACT, WRONG_KEY, connect, stir_up
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("br
 Visit = Callable[..., BrowserContext]
 WIDTHS = (320, 390, 1280)
 
-# What is wrong with the page that is open, in words, and whether all its pictures are drawn.
-FAULTS, PICTURES = (Path(__file__).with_name(name).read_text() for name in ("faults.js", "pictures.js"))
+# Whether all pictures of the page that is open are drawn.
+PICTURES = Path(__file__).with_name("pictures.js").read_text()
 
 
 def faults(page: Page, name: str, widths: tuple[int, ...] = WIDTHS) -> list[str]:
@@ -64,6 +64,22 @@ def test_faults_are_found(browser: Browser) -> None:
         assert words in told
     assert page.evaluate(PICTURES) is False
     page.close()
+
+
+def test_what_a_keyboard_cannot_see_is_found(browser: Browser) -> None:
+    """The same, for what is in focus and for landmarks."""
+    page = browser.new_page(viewport={"width": 390, "height": 400})
+    page.set_content(
+        "<style>a, button {display: block; block-size: 60px} .bare:focus {outline: 0}"
+        "footer {position: fixed; inset: 0 0 auto; block-size: 90px; background: #fff}</style>"
+        "<nav></nav><nav></nav><a href='#'>under</a><p style='block-size: 200px'></p><button class='bare'>x</button>"
+        "<footer></footer>"
+    )
+    told = "\n".join(page.evaluate(FAULTS))
+    page.close()
+    assert 'covered when in focus: <a href="#">under' in told
+    assert 'focus not seen: <button class="bare">' in told
+    assert "landmark twice: nav" in told
 
 
 @pytest.fixture

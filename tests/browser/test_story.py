@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.stage import Demo, Sample, follow, look_up, reloaded_until, sign_in
+from tests.browser.stage import Demo, Sample, follow, look_up, press, reloaded_until, sign_in, tab_to
 from tests.returns.pictures import codes, sizes_mm
 from tests.returns.pictures import page as picture
 
@@ -210,35 +210,15 @@ def test_the_way_to_a_return_is_walked_with_the_keyboard_alone(visit: Visit, dem
     page.keyboard.type(order.number)
     tab_to(page, page.get_by_label("Email or delivery postcode"))
     page.keyboard.type(order.email)
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.locator("h1")).to_contain_text("Delivered")
     tab_to(page, page.get_by_role("link", name="Start a return"))
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(heading(page, "What would you like to return?")).to_be_visible()
     tab_to(page, page.get_by_label("Rime down jacket"))
     page.keyboard.press("Space")
     tab_to(page, page.get_by_label("What’s the reason?").first)
     page.keyboard.type("Too small")
     tab_to(page, page.get_by_role("button", name="Continue"))
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(heading(page, "What would you like instead?")).to_be_visible()
-
-
-def tab_to(page: Page, wanted: Locator) -> None:
-    """Tab until it has the focus; everything on the way shows where one is."""
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        seen = page.evaluate(
-            """() => {
-              const e = document.activeElement, label = e.closest('label'), outlined = x => {
-                const s = getComputedStyle(x); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2 };
-              return [e.outerHTML.slice(0, 120), outlined(e) || !!label && outlined(label)];
-            }"""
-        )
-        assert seen[1], f"the focus cannot be seen on {seen[0]}"
-        if wanted.evaluate("e => e === document.activeElement"):
-            return
-    raise AssertionError("forty tabs and not there yet")
